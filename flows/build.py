@@ -1,0 +1,235 @@
+"""Build a dataset from a recipe: `python -m flows.build`, `flows.build.build`, and the Prefect flow `flows.build:flow`."""
+
+import argparse
+import contextlib
+import os
+import sys
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from flows.dataset import Dataset
+from flows.phases import Result
+from flows.plan import Plan, plan_of
+from flows.progress import Quiet, rows_table, steps_table, watcher
+from flows.publish import Published, publish
+from flows.reader import read_recipe, warnings
+from flows.rim import Exit, guarded, parse_bytes
+from flows.runners import interruptible, pool, worker_count
+from flows.site import SHARD_BYTES, Site
+from flows.walk import Execute, survey, walk
+from tasks.errors import usage
+from tasks.recipe import Recipe
+from tasks.shards import read
+from tasks.step import SourceStep
+from tasks.store.place import Place
+
+if TYPE_CHECKING:
+    from prefect import Flow
+
+FEW_ROWS = 50
+RUNNERS = ("processes", "threads", "direct", "dask", "ray")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How and where to build; none of it is part of the dataset."""
+
+    out: str = "data"
+    work: str | None = None
+    sets: tuple[str, ...] = ()
+    limit: int | None = None
+    runner: str = "direct"
+    workers: int | None = None
+    memory_bytes: int | None = None
+    offline: bool = False
+    shard_bytes: int = SHARD_BYTES
+
+
+def prepared(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options) -> tuple[Plan, Site, Place]:
+    """Read and plan a recipe, and open its places; nothing is written yet."""
+    checked = read_recipe(recipe, (*options.sets, *_limits(recipe, options)))
+    name, _, _ = options.runner.partition("=")
+    if name not in RUNNERS:
+        raise usage("is no runner", f"One of: {', '.join(RUNNERS)}.", place="--runner", value=options.runner)
+    out, work = _absolute(options.out), _absolute(options.work or f"{options.out.rstrip('/')}/.work")
+    for flag, url in (("--out", out), ("--work", work)):
+        if url.partition("://")[0] in ("http", "https"):
+            raise usage("an http address cannot be written to", "Give a folder or a store such as s3://bucket/path.", place=flag, value=url)
+        if url.startswith("memory://") and name != "direct":
+            raise usage("memory:// is seen by one process only", "Use a folder, or --runner direct.", place=flag, value=url)
+    return plan_of(checked), Site(checked, work, options.offline, options.shard_bytes), Place.at(out)
+
+
+def _limits(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options) -> list[str]:
+    if options.limit is None:
+        return []
+    if options.limit < 1:
+        raise usage("must be at least 1", place="--limit", value=str(options.limit))
+    checked = read_recipe(recipe, options.sets)
+    return [f"steps.{name}.limit={options.limit}" for name, step in checked.steps.items() if isinstance(step, SourceStep)]
+
+
+def _absolute(url: str) -> str:
+    return url if "://" in url else str(Path(url).absolute())
+
+
+def build(recipe: "str | Path | Recipe | Mapping[str, Any]" = "starter", **options: Any) -> Dataset:
+    """Build a dataset in this process and give it back; no server is needed.
+
+    `recipe` is a built-in's name, a path, a URL, YAML text, plain data, or a `Recipe`; `options` are the fields of
+    `Options`: `out`, `work`, `sets`, `limit`, `workers`, `offline` and the rest.
+
+    >>> from flows.build import build
+    >>> ds = build("starter", limit=5)  # doctest: +SKIP
+    >>> ds.train.collect()  # doctest: +SKIP
+    """
+    chosen = Options(**options)
+    plan, site, out = prepared(recipe, chosen)
+    with pool(chosen.runner, worker_count(chosen.workers, chosen.memory_bytes)) as execute:
+        return carried_out(plan, site, out, execute, Quiet())
+
+
+def carried_out(plan: Plan, site: Site, out: Place, execute: Execute, watch: Quiet) -> Dataset:
+    """Walk a plan and publish what comes of it; the run's facts go beside the versions."""
+    begun, started = datetime.now(UTC), time.perf_counter()
+    startup = time.process_time()
+    try:
+        results = walk(plan, execute, site, watch)
+    finally:
+        watch.close()
+    published = publish(plan, site, out, results)
+    summary = summary_of(published, results) | {"startup_cpu_seconds": round(startup, 3)}
+    facts = {"schema": 1, "begun": begun.isoformat(), "seconds": round(time.perf_counter() - started, 3), "host": os.uname().nodename if hasattr(os, "uname") else "", **summary}
+    out.put_bytes(f"{plan.recipe.name}/runs/{begun:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}.json", orjson.dumps(facts))
+    return Dataset(published, summary, _preview(plan, site, results))
+
+
+def _preview(plan: Plan, site: Site, results: Mapping[str, Result]) -> list[dict[str, Any]]:
+    """Read three rows of what the last sink wrote, as they were before any layout."""
+    sink = [stage for stage in plan.stages if stage.kind == "sink"][-1]
+    shards = [shard for need in sink.needs for shard in results[need].shards if shard.text.rows]
+    frames = [next(read(site.work, shard)) for shard in shards[:: max(len(shards) // 3, 1)][:3]]
+    each = -(-3 // max(len(frames), 1))
+    rows = [row for frame in frames for row in frame.sample(min(each, frame.height), seed=1).to_dicts()]
+    return rows[:3]
+
+
+def summary_of(published: Published, results: Mapping[str, Result]) -> dict[str, Any]:
+    """Give what `--json` prints of a build."""
+    steps = [{"units": None, "units_cached": None, **report} for result in results.values() for report in result.reports]
+    costs = [report["cost"] for report in steps if "cost" in report]
+    failures: dict[str, int] = {}
+    for report in steps:
+        for kind, count in report.get("failures", {}).items():
+            failures[kind] = failures.get(kind, 0) + count
+    names = ("requests", "cached", "input_tokens", "output_tokens", "usd")
+    return {
+        "dataset": published.url,
+        "version": published.version,
+        "splits": dict(published.splits),
+        "failures": failures,
+        "cost": {name: sum(cost[name] for cost in costs) for name in names},
+        "partial": [result.partial for result in results.values() if result.partial],
+        "steps": steps,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; give its exit code."""
+    parsed = _parser().parse_args(arguments)
+    return guarded(lambda: _command(parsed), debug=parsed.debug)
+
+
+def _command(parsed: argparse.Namespace) -> int:
+    memory = parse_bytes(parsed.memory) if parsed.memory else None
+    options = Options(parsed.out, parsed.work, tuple(parsed.set), parsed.limit, parsed.runner, parsed.workers, memory, parsed.offline)
+    plan, site, out = prepared(parsed.recipe, options)
+    for warning in warnings(plan.recipe):
+        print(f"warning: {warning}", file=sys.stderr)
+    if parsed.plan:
+        return _show_plan(plan, site, as_json=parsed.json)
+    watch = watcher()
+    with interruptible():
+        dataset = _run(parsed.recipe, options, watch) if options.runner != "direct" else _directly(plan, site, out, options, watch)
+    _show(dataset, as_json=parsed.json)
+    return Exit.PARTIAL if dataset.summary["partial"] else Exit.GOOD
+
+
+def _directly(plan: Plan, site: Site, out: Place, options: Options, watch: Quiet) -> Dataset:
+    with pool("direct", worker_count(options.workers, options.memory_bytes)) as execute:
+        return carried_out(plan, site, out, execute, watch)
+
+
+def _run(recipe: str, options: Options, watch: Quiet) -> Dataset:
+    from flows.stages import orchestrated
+
+    return orchestrated(recipe, options, watch)
+
+
+def _show_plan(plan: Plan, site: Site, *, as_json: bool) -> int:
+    states = survey(plan, site).states
+    stages = [{"name": stage.name, "kind": stage.kind, "steps": list(stage.steps), "needs": list(stage.needs), "state": states[stage.name], "cost": {"low": 0, "high": 0}} for stage in plan.stages]
+    if as_json:
+        print(orjson.dumps({"stages": stages}).decode())
+        return Exit.GOOD
+    waiting = next((stage["name"] for stage in stages if stage["state"] == "todo"), "")
+    for stage in stages:
+        state = f"unknown until {waiting}" if stage["state"] == "unknown" else stage["state"]
+        print(f"{stage['name']:<28} {stage['kind']:<9} {state}")
+    return Exit.GOOD
+
+
+def _show(dataset: Dataset, *, as_json: bool) -> None:
+    from rich.console import Console
+
+    few = dataset.published.splits.get("train", 0) < FEW_ROWS
+    if few:
+        print(f"warning: only {dataset.published.splits.get('train', 0)} training rows. Fine-tuning wants 50 and more: raise a limit, loosen a filter, or grow some.", file=sys.stderr)
+    for partial in dataset.summary["partial"]:
+        print(f"partial: {partial}", file=sys.stderr)
+    console = Console(stderr=as_json, width=None if sys.stdout.isatty() else 120)
+    console.print(steps_table(dataset.summary["steps"]))
+    console.print(rows_table(dataset.preview))
+    splits = ", ".join(f"{name} {rows:,}" for name, rows in dataset.published.splits.items())
+    console.print(f"{splits} rows in {dataset.url}", soft_wrap=True, highlight=False, markup=False)
+    if as_json:
+        print(orjson.dumps(dict(dataset.summary)).decode())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("dartboard build", description="Build a dataset from a recipe.")
+    add = parser.add_argument
+    add("recipe", nargs="?", default="starter", help="a path, a URL or a built-in's name (default: starter, built offline)")
+    add("--out", default="data", help="folder or store for the dataset (default: data)")
+    add("--work", help="folder or store for what is computed on the way (default: OUT/.work)")
+    add("--set", action="append", default=[], metavar="PLACE=VALUE", help="change the recipe, as in steps.books.limit=10; may be given again")
+    add("--limit", type=int, metavar="N", help="take at most N rows of every source")
+    add("--plan", action="store_true", help="show what is cached and what is to do, and stop")
+    add("--json", action="store_true", help="print the result as one JSON object, last line of stdout")
+    add("--runner", default="processes", metavar="RUNNER", help="processes (default), threads, direct (no server), dask[=ADDRESS], ray[=ADDRESS]")
+    add("--workers", type=int, metavar="N", help="workers (default: one a core)")
+    add("--memory", metavar="SIZE", help="memory for all workers, as in 4GB")
+    add("--offline", action="store_true", help="refuse the network")
+    add("--debug", action="store_true", help="show tracebacks")
+    return parser
+
+
+def __getattr__(name: str) -> "Flow[..., Any]":
+    """Give the Prefect flow when it is asked for: importing it costs seconds that a direct build need not pay."""
+    if name == "flow":
+        from flows.stages import flow
+
+        return flow
+    raise AttributeError(name)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        sys.exit(main())

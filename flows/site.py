@@ -1,0 +1,82 @@
+"""Where a build happens: the work store, the recipe's folder, and how keys are made there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from flows.work import code_of
+from flows.work.job import Call, Job
+from tasks.errors import usage
+from tasks.recipe import Recipe, canonical_step
+from tasks.store.keys import digest
+from tasks.store.place import FRESH, Place, plainly, refuse_secrets
+
+MAX_INPUT_BYTES = 64 << 20
+REMOTE = ("http", "https", "ftp", "sftp", "s3", "gs", "gcs", "abfs", "az")
+SHARD_BYTES = 64_000_000
+"""Units are packed into shards of at most this many bytes."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A recipe at its place of work."""
+
+    recipe: Recipe
+    work_url: str
+    offline: bool = False
+    shard_bytes: int = SHARD_BYTES
+
+    @cached_property
+    def work(self) -> Place:
+        """The work store."""
+        return Place.at(self.work_url)
+
+    def resolve(self, path: str) -> str:
+        """Give the absolute address of a path of the recipe."""
+        refuse_secrets(path)
+        if "://" in path:
+            if self.offline and path.partition("://")[0] in REMOTE:
+                raise usage("--offline refuses the network", "Name a local file.", value=path)
+            return path
+        if Path(path).is_absolute() or "://" not in self.recipe.home:
+            return str(Path(self.recipe.home or Path.cwd()) / path)
+        return f"{self.recipe.home.rstrip('/')}/{path}"
+
+    def patterns(self, path: str | tuple[str, ...]) -> list[str]:
+        """Give the addresses of a source's `path`."""
+        return [self.resolve(each) for each in ((path,) if isinstance(path, str) else path)]
+
+    def call(self, name: str) -> Call:
+        """Give a step as workers get it, its input files read."""
+        step = self.recipe.steps[name]
+        files = {field: self._text(name, field, path) for field, path in step.input_files().items()}
+        return Call(name, canonical_step(step), files)
+
+    def _text(self, name: str, field: str, path: str) -> str:
+        address = self.resolve(path)
+        try:
+            with plainly("reading", address):
+                fs, full = fsspec.core.url_to_fs(address, **FRESH)
+                if fs.size(full) > MAX_INPUT_BYTES:
+                    raise usage(f"is larger than {MAX_INPUT_BYTES >> 20} MiB", "Give a smaller file.", place=f"steps.{name}.{field}", value=path)
+                return str(fs.cat_file(full).decode("utf-8-sig"))
+        except FileNotFoundError as error:
+            raise usage("does not exist", "Correct the path; it is relative to the recipe.", place=f"steps.{name}.{field}", value=path) from error
+        except UnicodeDecodeError as error:
+            raise usage("is not UTF-8 text", "Save it as UTF-8.", place=f"steps.{name}.{field}", value=path) from error
+
+    def job(self, kind: str, calls: Iterable[Call], inputs: object, *, named: bool = True, **fields: Any) -> Job:
+        """Make a job with its key: over the steps' settings and files, the digests of its inputs, and the code."""
+        calls = tuple(calls)
+        steps = [self.recipe.steps[call.name] for call in calls]
+        draws = any(step.draws for step in steps) or bool(fields.pop("draws", False))
+        seed = self.recipe.seed if draws else 0
+        settings = [[call.name, step.identity(), digest(dict(call.files))] for call, step in zip(calls, steps, strict=True)] if named else None
+        code = code_of(kind, [type(step) for step in steps])
+        return Job(kind, digest(kind, settings, seed, inputs, code), self.work_url, calls, seed, code=code, **fields)
+
+

@@ -1,0 +1,68 @@
+"""Column parts of filters: features beside a text part, verdicts beside the features."""
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from flows.work.job import Job
+from tasks.errors import CorruptError
+from tasks.filters.sieve import Filter
+from tasks.shards import Shard, columns_of, read
+from tasks.step import Step
+from tasks.store.commit import Done, commit, open_part
+from tasks.store.place import Place
+from tasks.store.spool import ParquetSpool, spool_folder
+from tasks.text.features import measure
+
+
+def measure_features(job: Job, steps: list[Step]) -> Done:
+    """Measure every row of a text part, dropped ones too, so that no rule needs the text again."""
+    del steps
+    work = Place.at(job.work)
+    column, groups = job.extra["column"], job.extra["groups"]
+    shard = job.shards[0] if job.shards[0].cut else Shard(job.shards[0].text)
+    with spool_folder() as folder:
+        spool = ParquetSpool(folder / "columns.parquet")
+        for frame in read(work, shard, ["id", column], dead=True):
+            spool.write(frame.select("id").hstack(measure(frame[column], groups)))
+        return commit(work, job.key, {"columns.parquet": (spool.path, spool.finish())}, {})
+
+
+def judge(job: Job, steps: list[Step]) -> Done:
+    """Judge every row by its features; live rows are counted under the first rule that drops them."""
+    (step,) = steps
+    assert isinstance(step, Filter)
+    work = Place.at(job.work)
+    with open_part(work, job.parts[0]) as path:
+        features = pl.from_arrow(pq.read_table(path, page_checksum_verification=True))
+    assert isinstance(features, pl.DataFrame)
+    live = columns_of(work, job.shards[0])["keep"]
+    if features.height != len(live):
+        raise CorruptError(f"{work.address(job.parts[0].path)}: features do not lie row for row beside the text. Remove them and run again.")
+    rules = step.all_rules()
+    verdicts = features.select("id", *(rule.ok.fill_null(value=False).alias(rule.name) for rule in rules))
+    scores = features.select(rule.score.cast(pl.Float64).alias(f"{rule.name}.score") for rule in rules)
+    first = pl.coalesce(pl.when(~pl.col(rule.name)).then(pl.lit(rule.name)) for rule in rules)
+    reason = verdicts.select(reason=first)["reason"]
+    columns = pl.DataFrame({"keep": reason.is_null(), "reason": reason})
+    cuts = step.cuts()
+    if cuts is not None:
+        columns = columns.hstack(features.select(cuts))
+    with spool_folder() as folder:
+        files = {}
+        for name, frame in (("columns.parquet", columns), ("verdicts.parquet", verdicts.hstack(scores))):
+            spool = ParquetSpool(folder / name)
+            spool.write(frame)
+            files[name] = (spool.path, spool.finish())
+        return commit(work, job.key, files, _report(live, reason, verdicts))
+
+
+def _report(live: pl.Series, reason: pl.Series, verdicts: pl.DataFrame) -> dict[str, object]:
+    alive = reason.filter(live)
+    firsts = alive.drop_nulls().value_counts(sort=False).sort("reason")
+    alone = verdicts.filter(live).drop("id").select((~pl.all()).sum())
+    return {
+        "rows_in": len(alive),
+        "rows_out": alive.null_count(),
+        "dropped": dict(zip(firsts["reason"].to_list(), firsts["count"].to_list(), strict=True)),
+        "failed": {name: count for name, count in alone.row(0, named=True).items() if count} if alone.width else {},
+    }

@@ -1,0 +1,82 @@
+"""Sinks: what there is to write, and the files of a dataset."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import polars as pl
+
+from flows.work.job import Job
+from tasks.frames import DOCUMENTS, PAIRS, TEXT_COLUMNS
+from tasks.published.files import spool_provenance, spool_rows
+from tasks.published.layouts import talking
+from tasks.published.sink import Write
+from tasks.shards import read
+from tasks.step import Step
+from tasks.store.commit import Done, commit
+from tasks.store.place import Place
+from tasks.store.spool import spool_folder
+
+
+TYPES = {**DOCUMENTS, **PAIRS}
+
+
+def tally(job: Job, steps: list[Step]) -> Done:
+    """Count a shard's live rows and text bytes by split, and whether any of them talks."""
+    del steps
+    work = Place.at(job.work)
+    counts: dict[str, list[int]] = {}
+    origins: dict[str, Counter[str]] = {"licence": Counter(), "source": Counter(), "generator": Counter()}
+    talks = False
+    for frame in read(work, job.shards[0]):
+        for name, count in origins.items():
+            if name in frame.columns:
+                count.update(frame[name].fill_null("unknown").to_list())
+        names = [name for name in TEXT_COLUMNS if name in frame.columns]
+        size = pl.sum_horizontal(pl.col(names).str.len_bytes().fill_null(0)).alias("size")
+        table = _split(frame).select("split", size).group_by("split").agg(pl.len().alias("rows"), pl.col("size").sum())
+        for split, rows, bytes_ in table.sort("split").iter_rows():
+            held = counts.setdefault(split, [0, 0])
+            held[0] += rows
+            held[1] += bytes_
+        talks = talks or ("output" in frame.columns and talking(frame))
+    return commit(work, job.key, {}, {"splits": dict(sorted(counts.items())), "talks": talks, "origins": {name: dict(sorted(count.items())) for name, count in origins.items()}})
+
+
+def _split(frame: pl.DataFrame) -> pl.DataFrame:
+    if "split" not in frame.columns:
+        return frame.with_columns(split=pl.lit("train"))
+    return frame.with_columns(pl.col("split").fill_null("train"))
+
+
+def write_file(job: Job, steps: list[Step]) -> Done:
+    """Write one file of a split from its pieces of shards, and its provenance where a layout leaves that out."""
+    (step,) = steps
+    assert isinstance(step, Write)
+    work = Place.at(job.work)
+    with spool_folder() as folder:
+        path = folder / f"data.{step.format}"
+        files = {path.name: (path, spool_rows(step, _pieces(work, job), path, talks=job.extra["talks"]))}
+        if step.layout is not None:
+            beside = folder / "provenance.parquet"
+            files[beside.name] = (beside, spool_provenance(_pieces(work, job), beside))
+        return commit(work, job.key, files, {})
+
+
+def _pieces(work: Place, job: Job) -> Iterator[pl.DataFrame]:
+    """Yield the rows of the file: from each shard those of the split from `start` to `stop`."""
+    for shard, piece in zip(job.shards, job.extra["pieces"], strict=True):
+        yield from _piece(work, shard, piece, job.extra)
+
+
+def _piece(work: Place, shard: Any, piece: Mapping[str, int], extra: Mapping[str, Any]) -> Iterator[pl.DataFrame]:
+    seen = 0
+    for frame in read(work, shard):
+        rows = _split(frame).filter(pl.col("split") == extra["split"])
+        start, stop = max(piece["start"] - seen, 0), min(piece["stop"] - seen, rows.height)
+        seen += rows.height
+        if stop > start:
+            columns = extra["columns"]
+            held = rows.slice(start, stop - start)
+            absent = [pl.lit(None, dtype=TYPES.get(name, pl.String())).alias(name) for name in columns if name not in held.columns]
+            yield held.with_columns(absent).select(columns)

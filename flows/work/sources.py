@@ -1,0 +1,69 @@
+"""Reading units into a text part."""
+
+from collections import Counter
+from typing import Any
+
+import polars as pl
+
+from flows.work.job import Job
+from tasks.frames import SCHEMAS, Skip
+from tasks.step import SourceStep, Step, Unit
+from tasks.store.commit import Done, commit
+from tasks.store.place import Place
+from tasks.store.spool import FileInfo, ParquetSpool, spool_folder
+
+SKIPS = {"file": pl.String, "place": pl.String, "reason": pl.String}
+
+
+def read_units(job: Job, steps: list[Step]) -> Done:
+    """Read a shard's units in their order, until `enough` rows are there, into text and skips."""
+    (step,) = steps
+    assert isinstance(step, SourceStep)
+    kind = getattr(step, "kind", None) or step.gives or "documents"
+    extra = sorted(step.columns_after(frozenset()) - set(SCHEMAS[kind]))
+    enough = job.extra.get("enough")
+    skips: list[Skip] = []
+    read = 0
+    with spool_folder() as folder:
+        text = ParquetSpool(folder / "text.parquet", pl.Schema({**SCHEMAS[kind], **dict.fromkeys(extra, pl.String)}))
+        for unit in (Unit(**plain) for plain in job.extra["units"]):
+            if enough is not None and text.rows >= enough:
+                break
+            read += 1
+            for reading in step.read(unit, job.context()):
+                text.write(_complete(reading.rows, extra))
+                skips.extend(reading.skips)
+        files: dict[str, Any] = {"text.parquet": (text.path, text.finish()), "skips.parquet": _skips(skips, folder)}
+        report = {"rows": text.rows, "units": read, "skipped": dict(sorted(Counter(skip.reason for skip in skips).items()))}
+        return commit(Place.at(job.work), job.key, files, report)
+
+
+def _complete(rows: pl.DataFrame, extra: list[str]) -> pl.DataFrame:
+    missing = [pl.lit(None, dtype=pl.String).alias(name) for name in extra if name not in rows.columns]
+    schema = [name for name in rows.columns if name not in extra]
+    return rows.with_columns(missing).select(*schema, *extra)
+
+
+def _skips(skips: list[Skip], folder: Any) -> tuple[Any, FileInfo]:
+    spool = ParquetSpool(folder / "skips.parquet")
+    spool.write(pl.DataFrame(skips, schema=SKIPS, orient="row"))
+    return spool.path, spool.finish()
+
+
+def trim(job: Job, steps: list[Step]) -> Done:
+    """Keep `keep` rows of a shard, drawn by id; the rest is beyond the limit."""
+    from tasks.shards import read
+    from tasks.store.keys import draw
+    from tasks.text.hashing import chances
+
+    del steps
+    work = Place.at(job.work)
+    ids = pl.concat(read(work, job.shards[0], ["id"], dead=True))["id"]
+    if job.extra["pick"] == "first":
+        keep = pl.int_range(len(ids), eager=True) < job.extra["keep"]
+    else:
+        keep = chances(ids, draw(job.seed, job.calls[0].name) >> 1).rank("ordinal") <= job.extra["keep"]
+    with spool_folder() as folder:
+        spool = ParquetSpool(folder / "columns.parquet")
+        spool.write(keep.alias("keep").to_frame())
+        return commit(work, job.key, {"columns.parquet": (spool.path, spool.finish())}, {})

@@ -1,0 +1,1 @@
+"""Dartboard's logic: steps, rows and stores, free of any orchestrator."""

@@ -1,0 +1,1 @@
+"""Edits: row-wise steps from text to text."""

@@ -1,0 +1,63 @@
+"""`columns`: fields lifted out of `attrs`, columns copied and dropped."""
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
+
+import polars as pl
+from pydantic import StringConstraints
+
+from tasks.errors import Fault
+from tasks.frames import DOCUMENTS, NO_DROPS, PAIRS, Halves
+from tasks.step import Context, Family, Names, RowStep
+
+ColumnName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+ATTRS = "attrs."
+
+
+class Columns(RowStep):
+    """Set columns from other columns or from fields of `attrs`, and drop columns of your own.
+
+    `columns: {abstract: attrs.abstract}` lifts a field; a field that is absent is null, and one that
+    is not a string is its JSON. Columns are set before any is dropped.
+
+    ```yaml
+    steps:
+      notes: {use: files, path: "notes/*.txt"}
+      named: {use: columns, columns: {group: unit, mine: attrs.mine}}
+      dataset: {use: write}
+    ```
+    """
+
+    family: ClassVar[Family] = "edit"
+
+    use: Literal["columns"] = "columns"
+    columns: dict[ColumnName, str] = {}
+    """What to set: our name to a column or to `attrs.FIELD`."""
+    drop: Names = ()
+    """Columns of your own to leave out; those of the design stay."""
+
+    def faults(self) -> Sequence[Fault]:
+        """Columns of the design must keep their types, and stay."""
+        known = {**DOCUMENTS, **PAIRS}
+        typed = [name for name in self.columns if name in known and known[name] != pl.String()]
+        bad = [Fault(f"columns.{name}", "is not a column of text and cannot be set", name) for name in typed]
+        return bad + [Fault("drop", "belongs to every row and cannot be dropped", name) for name in self.drop if name in known]
+
+    def columns_read(self) -> dict[str, tuple[str, ...]]:
+        """The columns copied from, and those dropped."""
+        return {"columns": tuple(v for v in self.columns.values() if not v.startswith(ATTRS)), "drop": self.drop}
+
+    def columns_after(self, before: frozenset[str]) -> frozenset[str]:
+        """Those set come, those dropped go."""
+        return (before | set(self.columns)) - set(self.drop)
+
+    def apply(self, frame: pl.DataFrame, context: Context) -> Halves:
+        """Set and drop; no row is dropped."""
+        del context
+        values = [self._value(source).alias(name) for name, source in self.columns.items()]
+        return Halves(frame.with_columns(values).drop(self.drop, strict=False), NO_DROPS)
+
+    def _value(self, source: str) -> pl.Expr:
+        if not source.startswith(ATTRS):
+            return pl.col(source)
+        return pl.col("attrs").str.json_path_match(f"$['{source.removeprefix(ATTRS)}']")

@@ -1,0 +1,1 @@
+"""Filters: rule sets as named expressions over features, one set a file."""

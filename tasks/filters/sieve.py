@@ -1,0 +1,98 @@
+"""`filter`: keep the rows that pass every named rule set."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import polars as pl
+from pydantic import Field, field_validator
+
+from tasks.errors import Fault
+from tasks.filters.c4 import C4
+from tasks.filters.fineweb import FineWeb
+from tasks.filters.gopher import GopherQuality, GopherRepetition
+from tasks.filters.rule import Rule, RuleSet
+from tasks.filters.style import Style
+from tasks.frames import text_column
+from tasks.step import Family, Settings, Step
+
+
+class Rules(Settings):
+    """The rule sets to pass; an empty value means a set's defaults."""
+
+    gopher_quality: GopherQuality | None = Field(default=None, alias="gopher-quality")
+    gopher_repetition: GopherRepetition | None = Field(default=None, alias="gopher-repetition")
+    c4: C4 | None = None
+    fineweb: FineWeb | None = None
+    style: Style | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_means_defaults(cls, value: Any) -> Any:
+        return {} if value is None else value
+
+    def sets(self) -> list[tuple[str, RuleSet]]:
+        """Give the sets in use by their names, in the order of the catalogue."""
+        named = {info.alias or name: getattr(self, name) for name, info in type(self).model_fields.items()}
+        return [(name, rules) for name, rules in named.items() if rules is not None]
+
+
+class Filter(Step):
+    """Keep the rows that pass every rule; the text itself is read once, for its features.
+
+    The features and the verdict of every rule are kept for dropped rows too, so that a changed
+    threshold reads no text. The first failing rule, in the order of the catalogue, names the drop.
+
+    ```yaml
+    steps:
+      notes: {use: files, path: "notes/*.txt"}
+      prose:
+        use: filter
+        rules:
+          gopher-quality: {min_words: 20}
+          gopher-repetition:
+          style: {dialogue: {max: 0.6}}
+      dataset: {use: write}
+    ```
+    """
+
+    family: ClassVar[Family] = "rules"
+
+    use: Literal["filter"] = "filter"
+    rules: Rules
+    on: Literal["text", "input", "output"] | None = None
+    """The column to judge: `text` of documents, `output` of pairs unless named."""
+
+    def column(self, columns: Sequence[str]) -> str:
+        """Name the column that is judged, given those of the rows."""
+        return self.on or text_column(columns)
+
+    def needs(self) -> tuple[str, ...]:
+        """Name the groups of features that the rules read."""
+        return tuple(sorted({group for _, rules in self.rules.sets() for group in rules.needs}))
+
+    def all_rules(self) -> list[Rule]:
+        """Give every rule with its set's name before its own."""
+        return [
+            Rule(f"{name}.{rule.name}", rule.score, rule.low, rule.high)
+            for name, rules in self.rules.sets()
+            for rule in rules.rules()
+        ]
+
+    def keep(self) -> dict[str, pl.Expr]:
+        """Give each reason to drop a row with the expression that is true where it does not apply."""
+        return {rule.name: rule.ok for rule in self.all_rules()}
+
+    def cuts(self) -> pl.Expr | None:
+        """Give the spans to take out of the rows that stay; None: nothing."""
+        named = [rules.cuts() for _, rules in self.rules.sets()]
+        return next((cuts for cuts in named if cuts is not None), None)
+
+    def columns_read(self) -> dict[str, tuple[str, ...]]:
+        """The judged column, where it is named."""
+        return {"on": (self.on,)} if self.on else {}
+
+    def faults(self) -> Sequence[Fault]:
+        """A filter without rules keeps everything, which nobody means."""
+        if self.all_rules():
+            return ()
+        return [Fault("rules", "must name at least one rule set", remedy="For instance `gopher-quality:`.")]

@@ -1,0 +1,133 @@
+"""The columns of documents and pairs, and how frames are made to fit them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import polars as pl
+
+Kind = Literal["documents", "pairs"]
+
+MAX_FRAME_BYTES = 32_000_000
+"""Rows travel in frames of at most this many bytes of text (one longer row makes a frame of its own)."""
+
+SPAN = pl.Struct({"file": pl.String, "start": pl.Int64, "end": pl.Int64})
+SECTIONS = pl.List(pl.Struct({"title": pl.String, "level": pl.Int64, "start": pl.Int64, "end": pl.Int64}))
+TURNS = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
+CUTS = pl.List(pl.Struct({"start": pl.Int64, "end": pl.Int64}))
+
+ORIGIN: dict[str, pl.DataType] = {
+    "id": pl.String(),
+    "source": pl.String(),
+    "unit": pl.String(),
+    "span": SPAN,
+    "title": pl.String(),
+    "authors": pl.List(pl.String),
+    "url": pl.String(),
+    "licence": pl.String(),
+    "language": pl.String(),
+    "created": pl.String(),
+    "group": pl.String(),
+    "parents": pl.List(pl.String),
+    "private": pl.Boolean(),
+    "attrs": pl.String(),
+}
+DOCUMENTS: dict[str, pl.DataType] = {**ORIGIN, "text": pl.String(), "sections": SECTIONS}
+PAIRS: dict[str, pl.DataType] = {
+    **ORIGIN,
+    "system": pl.String(),
+    "turns": TURNS,
+    "input": pl.String(),
+    "output": pl.String(),
+    "rejected": pl.String(),
+    "tools": pl.String(),
+    "generator": pl.String(),
+    "imputed": pl.List(pl.String),
+}
+MARKS: dict[str, pl.DataType] = {"split": pl.String(), "cluster": pl.UInt64()}
+"""Columns that barriers add and that later rows carry on."""
+
+SCHEMAS: dict[Kind, dict[str, pl.DataType]] = {"documents": DOCUMENTS, "pairs": PAIRS}
+TEXT_COLUMNS = ("text", "input", "output")
+
+
+class Skip(NamedTuple):
+    """A record of a source that could not be used."""
+
+    file: str
+    place: str
+    reason: str
+
+
+class Halves(NamedTuple):
+    """Both halves of a step's work: the rows kept, and `id` and `reason` of those dropped."""
+
+    kept: pl.DataFrame
+    dropped: pl.DataFrame
+
+
+NO_DROPS = pl.DataFrame(schema={"id": pl.String, "reason": pl.String})
+
+
+def kind_of(columns: Iterable[str]) -> Kind:
+    """Tell documents from pairs by their columns."""
+    return "pairs" if "output" in set(columns) else "documents"
+
+
+def text_column(columns: Iterable[str]) -> str:
+    """Name the column that filters and dedup read unless told otherwise: `text`, or `output` of pairs."""
+    return "output" if kind_of(columns) == "pairs" else "text"
+
+
+def conform(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Give `frame` every column of its kind in the fixed order, absent ones null, extra ones last.
+
+    Null `authors` and `parents` become empty lists and null `private` false, so that later
+    steps meet one form of nothing.
+    """
+    schema = SCHEMAS[kind]
+    known = [
+        (pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype=dtype).alias(name))
+        for name, dtype in schema.items()
+    ]
+    extra = [name for name in frame.columns if name not in schema and name not in ("text", "sections")]
+    lists = [name for name in ("authors", "parents", "turns", "imputed") if name in schema]
+    return (
+        frame.select(*known, *extra)
+        .with_columns(*(pl.col(name).fill_null(pl.lit([], dtype=schema[name])) for name in lists))
+        .with_columns(pl.col("private").fill_null(value=False))
+    )
+
+
+def frame_of(rows: Sequence[Mapping[str, Any]], kind: Kind) -> pl.DataFrame:
+    """Make a conforming frame of plain dictionaries; keys outside the schema are refused by Polars."""
+    schema = SCHEMAS[kind]
+    extra = {name: pl.String() for row in rows for name in row if name not in schema}
+    return conform(pl.DataFrame([dict(row) for row in rows], schema={**schema, **extra}, strict=True), kind)
+
+
+def batches(rows: Iterable[Mapping[str, Any]], kind: Kind, max_bytes: int = MAX_FRAME_BYTES) -> Iterator[pl.DataFrame]:
+    """Gather rows into frames of at most `max_bytes` of text, or 10,000 rows."""
+    held: list[Mapping[str, Any]] = []
+    size = 0
+    for row in rows:
+        weight = sum(len(row.get(name) or "") for name in TEXT_COLUMNS)
+        if held and (size + weight > max_bytes or len(held) >= 10_000):
+            yield frame_of(held, kind)
+            held, size = [], 0
+        held.append(row)
+        size += weight
+    if held:
+        yield frame_of(held, kind)
+
+
+def text_bytes(frame: pl.DataFrame) -> int:
+    """Count the UTF-8 bytes of the frame's texts."""
+    names = [name for name in TEXT_COLUMNS if name in frame.columns]
+    total = frame.select(pl.sum_horizontal(pl.col(names).str.len_bytes().sum())).item() if names else 0
+    return int(total or 0)
+
+
+def dropped(frame: pl.DataFrame, reason: str | pl.Expr) -> pl.DataFrame:
+    """Name the rows of `frame` as dropped for `reason`."""
+    why = pl.lit(reason) if isinstance(reason, str) else reason
+    return frame.select("id", why.cast(pl.String).alias("reason"))

@@ -1,0 +1,1 @@
+"""Growing datasets with models: strategies, and the ledger and budget that guard the money."""

@@ -1,0 +1,1 @@
+"""Pairings: row-wise steps that make input and output of a text."""

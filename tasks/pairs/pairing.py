@@ -1,0 +1,31 @@
+"""What all pairings share: how a document's row becomes a pair's."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+import polars as pl
+
+from tasks.frames import DOCUMENTS, PAIRS, Kind, conform
+from tasks.step import Family, RowStep
+
+
+class Pairing(RowStep):
+    """A step that makes pairs by a rule."""
+
+    family: ClassVar[Family] = "pair"
+    gives: ClassVar[Kind | None] = "pairs"
+
+    use: str
+    system: str | None = None
+    """A system message for every pair."""
+
+    def columns_after(self, before: frozenset[str]) -> frozenset[str]:
+        """A pair's columns, and those of the user's own."""
+        return frozenset(PAIRS) | (before - set(DOCUMENTS))
+
+    def pairs(self, frame: pl.DataFrame, texts: Iterable[pl.Expr]) -> pl.DataFrame:
+        """Give `frame` as pairs with `input` and `output` of `texts`, labelled by this rule."""
+        made = frame.with_columns(
+            *texts, pl.lit(f"rule:{self.use}").alias("generator"), pl.lit(self.system, dtype=pl.String).alias("system")
+        )
+        return conform(made, "pairs")

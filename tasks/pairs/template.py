@@ -1,0 +1,147 @@
+"""`template`: input and output rendered from a row's columns."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, Literal
+
+import polars as pl
+from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from tasks.errors import Fault
+from tasks.frames import Halves, Kind, dropped
+from tasks.pairs.pairing import Pairing
+from tasks.step import Context, InputFile
+
+MAX_OUTPUT_CHARS = 1_000_000
+MAX_RANGE = 10_000
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Strict and sandboxed: unknown names are errors, no attribute of Python is reachable, no file is."""
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def __init__(self) -> None:
+        super().__init__(undefined=StrictUndefined, autoescape=False)
+        self.globals = {"range": _short_range}
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Multiply small numbers only: texts and lists are not repeated, powers are not raised."""
+        small = all(isinstance(side, int | float) and abs(side) < 1e9 for side in (left, right))
+        if operator != "*" or not small:
+            raise TemplateError(f"{operator} works on small numbers only")
+        return super().call_binop(context, operator, left, right)
+
+
+def _short_range(*bounds: int) -> range:
+    made = range(*bounds)
+    if len(made) > MAX_RANGE:
+        raise TemplateError(f"range of more than {MAX_RANGE} steps")
+    return made
+
+
+def names_in(source: str) -> tuple[str, ...]:
+    """Name the columns that a template reads; TemplateError where it is no template."""
+    from jinja2 import meta
+
+    tree: nodes.Template = Sandbox().parse(source)
+    return tuple(sorted(meta.find_undeclared_variables(tree) - {"range"}))
+
+
+class Template(Pairing):
+    """Render `input` and `output` (Jinja2, sandboxed) from a row's columns.
+
+    A row whose template fails, or renders nothing, is dropped with that reason. The text of a row is
+    a value, never a template: `{{7*7}}` in it stays as it is.
+
+    ```yaml
+    steps:
+      notes: {use: files, path: "notes/*.txt"}
+      pairs: {use: template, input: "Give a title for:\\n{{ text }}", output: "{{ title }}"}
+      dataset: {use: write}
+    ```
+    """
+
+    takes: ClassVar[tuple[Kind, ...]] = ("documents", "pairs")
+
+    use: Literal["template"] = "template"
+    input: str | None = None
+    """Template of the input."""
+    input_file: InputFile | None = None
+    """File with the template of the input."""
+    output: str | None = None
+    """Template of the output."""
+    output_file: InputFile | None = None
+    """File with the template of the output."""
+
+    def faults(self) -> Sequence[Fault]:
+        """Each side has one template, and it can be read."""
+        found = []
+        for side in ("input", "output"):
+            inline, file = getattr(self, side), getattr(self, f"{side}_file")
+            if (inline is None) == (file is None):
+                found.append(Fault(side, f"exactly one of {side} and {side}_file must be given"))
+            if inline is not None:
+                found.extend(_syntax(side, inline))
+        return found
+
+    def columns_read(self) -> dict[str, tuple[str, ...]]:
+        """The columns that inline templates name."""
+        return {side: _names(getattr(self, side)) for side in ("input", "output")}
+
+    def apply(self, frame: pl.DataFrame, context: Context) -> Halves:
+        """Render both sides of every row."""
+        sides = {side: self._source(side, context) for side in ("input", "output")}
+        names = sorted({name for source in sides.values() for name in names_in(source)} & set(frame.columns))
+        rows = frame.select(names).to_dicts() if names else [{}] * frame.height
+        made = {side: _render(source, rows) for side, source in sides.items()}
+        texts = [pl.Series(side, [text for text, _ in results], dtype=pl.String) for side, results in made.items()]
+        faults = [left or right for (_, left), (_, right) in zip(made["input"], made["output"], strict=True)]
+        reason = pl.Series("reason", faults, dtype=pl.String)
+        good = frame.filter(reason.is_null())
+        lost = frame.with_columns(reason).filter(reason.is_not_null())
+        kept = self.pairs(good, [pl.lit(text.filter(reason.is_null())) for text in texts])
+        return Halves(kept, dropped(lost, pl.col("reason")))
+
+    def _source(self, side: str, context: Context) -> str:
+        inline: str | None = getattr(self, side)
+        return inline if inline is not None else context.files[f"{side}_file"]
+
+
+def _names(source: str | None) -> tuple[str, ...]:
+    try:
+        return names_in(source) if source else ()
+    except TemplateError:
+        return ()
+
+
+def _syntax(side: str, source: str) -> list[Fault]:
+    try:
+        names_in(source)
+    except TemplateError as error:
+        return [Fault(side, f"is no template: {error}", source, "See https://jinja.palletsprojects.com for the syntax.")]
+    return []
+
+
+def _render(source: str, rows: Sequence[dict[str, Any]]) -> list[tuple[str | None, str | None]]:
+    template = Sandbox().from_string(source)
+    return [_render_row(template, row) for row in rows]
+
+
+def _render_row(template: Any, row: dict[str, Any]) -> tuple[str | None, str | None]:
+    try:
+        text = _joined(template.generate(row))
+    except (TemplateError, TypeError, ValueError, ArithmeticError, OverflowError):
+        return None, "template failed"
+    return (text, None) if text.strip() else (None, "template rendered nothing")
+
+
+def _joined(pieces: Iterator[str]) -> str:
+    held: list[str] = []
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > MAX_OUTPUT_CHARS:
+            raise TemplateError(f"rendered more than {MAX_OUTPUT_CHARS} characters")
+        held.append(piece)
+    return "".join(held)

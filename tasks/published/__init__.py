@@ -1,0 +1,1 @@
+"""Published datasets: layouts, files and the card."""

@@ -1,0 +1,52 @@
+"""The data files of a dataset: rows of one split in one format, spooled."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import orjson
+import polars as pl
+
+from tasks.errors import CorruptError
+from tasks.published.layouts import laid_out, plain_rows, provenance
+from tasks.published.sink import Write
+from tasks.store.place import plainly
+from tasks.store.spool import FileInfo, ParquetSpool, file_info
+
+ROW_GROUP_ROWS = 50_000
+
+
+def spool_rows(step: Write, frames: Iterable[pl.DataFrame], path: Path, *, talks: bool) -> FileInfo:
+    """Write frames of pairs or documents as one file in the step's format and layout."""
+    if step.format == "jsonl":
+        return _spool_lines(step, frames, path, talks=talks)
+    spool = ParquetSpool(path, compression=step.compression)
+    spool.row_group_rows = ROW_GROUP_ROWS
+    for frame in frames:
+        spool.write(laid_out(frame, step.layout, talks=talks))
+    return spool.finish()
+
+
+def _spool_lines(step: Write, frames: Iterable[pl.DataFrame], path: Path, *, talks: bool) -> FileInfo:
+    rows = 0
+    with plainly("writing", str(path)), path.open("wb") as stream:
+        for frame in frames:
+            records = plain_rows(laid_out(frame, step.layout, talks=talks), step.layout)
+            for record in records:
+                if isinstance(record.get("tools"), str) and step.layout is not None:
+                    record["tools"] = orjson.Fragment(record["tools"])
+                stream.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+            rows += len(records)
+    with path.open("rb") as stream:
+        counted = sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b""))
+    if counted != rows:
+        raise CorruptError(f"{path}: holds {counted} lines, {rows} were written to it. Run again.")
+    return file_info(path, rows)
+
+
+def spool_provenance(frames: Iterable[pl.DataFrame], path: Path) -> FileInfo:
+    """Write where each row comes from, in the order of its data file."""
+    spool = ParquetSpool(path)
+    spool.row_group_rows = ROW_GROUP_ROWS
+    for frame in frames:
+        spool.write(provenance(frame))
+    return spool.finish()

@@ -1,0 +1,73 @@
+"""`select`: a number of rows spread evenly over the board."""
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
+
+import polars as pl
+from pydantic import Field
+
+from tasks.frames import text_column
+from tasks.step import BarrierStep, Context, Names, Reread
+from tasks.store.keys import draw
+
+LENGTH_BANDS = (250, 500, 1000, 2000, 4000, 8000)
+"""Bounds in characters of the axis `length`."""
+
+
+class Select(BarrierStep):
+    """Keep `rows` rows, spread as evenly as the rows allow over the cells of the named axes.
+
+    The axis `length` stands for bands of characters; every other axis is a column. Each split gives
+    rows in proportion to its size. Cells are filled in turns, one row a turn, so that small cells
+    are taken whole before large ones give more; which rows of a cell is drawn by id.
+
+    ```yaml
+    steps:
+      notes: {use: files, path: "notes/*.txt"}
+      board: {use: select, rows: 2, spread: [length]}
+      dataset: {use: write}
+    ```
+    """
+
+    draws: ClassVar[bool] = True
+
+    use: Literal["select"] = "select"
+    rows: Annotated[int, Field(ge=1)]
+    """How many rows to keep; all, where there are fewer."""
+    spread: Names = ()
+    """Axes: `length`, or columns."""
+
+    def columns_read(self) -> dict[str, tuple[str, ...]]:
+        """The axes that are columns."""
+        return {"spread": tuple(axis for axis in self.spread if axis != "length")}
+
+    def reads(self, columns: Sequence[str]) -> list[str]:
+        """Ids, splits, and the axes."""
+        axes = [axis for axis in self.spread if axis != "length"]
+        return ["id", "split", *axes, *([text_column(columns)] if "length" in self.spread else [])]
+
+    def summarise(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """Give each row its lot and the hash of its cell."""
+        from tasks.text.hashing import chances, hash_texts
+
+        axes = [self._axis(axis, rows.columns) for axis in self.spread] or [pl.lit("")]
+        cell = rows.select(pl.concat_str([axis.cast(pl.String).fill_null("") for axis in axes], separator="\x1f").alias("cell")).to_series()
+        split = rows["split"].fill_null("train") if "split" in rows.columns else pl.Series("split", ["train"]).new_from_index(0, rows.height)
+        lots = chances(rows["id"], draw(context.seed, context.step) >> 1)
+        return rows.select("row").with_columns(split.alias("split"), cell=hash_texts(cell), chance=lots)
+
+    def _axis(self, axis: str, columns: Sequence[str]) -> pl.Expr:
+        if axis != "length":
+            return pl.col(axis)
+        return pl.col(text_column(columns)).str.len_chars().cut(list(LENGTH_BANDS)).cast(pl.String)
+
+    def settle(self, summaries: pl.DataFrame, context: Context, reread: Reread) -> pl.DataFrame:
+        """Fill cells in turns until the rows suffice."""
+        del context, reread
+        total = max(summaries.height, 1)
+        turn = pl.col("chance").rank("ordinal").over("split", "cell")
+        ranked = summaries.with_columns(turn=turn, size=pl.len().over("split"))
+        place = pl.struct("turn", "chance", "cell", "part", "row").rank("ordinal").over("split")
+        share = (pl.col("size") * min(self.rows, total) / total).round().clip(lower_bound=1)
+        keep = ranked.select(place <= share).to_series()
+        return summaries.select("part", "row", keep=keep, reason=pl.when(~pl.lit(keep)).then(pl.lit("not selected")))

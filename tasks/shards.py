@@ -1,0 +1,109 @@
+"""Shards: a text part with the column parts that lie beside it, read as frames of live rows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from tasks.errors import CorruptError
+from tasks.frames import MARKS
+from tasks.store.commit import Part, open_part
+from tasks.store.keys import digest
+from tasks.store.place import Place
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A run of rows: one text part, and column parts row for row beside it, in order of making."""
+
+    text: Part
+    columns: tuple[Part, ...] = ()
+    cut: bool = False
+    """Whether a column part takes spans out of the text."""
+
+    @property
+    def digest(self) -> str:
+        """The hash of everything that a reader of the live rows can see."""
+        return digest([self.text.sha256, *(part.sha256 for part in self.columns)])
+
+    def beside(self, part: Part, *, cut: bool = False) -> "Shard":
+        """Give the shard with one more column part."""
+        return Shard(self.text, (*self.columns, part), self.cut or cut)
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> "Shard":
+        """Make it again of plain data."""
+        return cls(Part(**plain["text"]), tuple(Part(**part) for part in plain["columns"]), plain["cut"])
+
+
+def columns_of(work: Place, shard: Shard) -> pl.DataFrame:
+    """Read what lies beside the text: `row`, `keep`, and `cuts`, `split`, `cluster` where they were set.
+
+    `keep` is true where every column part keeps the row; of marks set twice the later one counts.
+    """
+    frame = pl.DataFrame({"row": pl.int_range(shard.text.rows, dtype=pl.UInt32, eager=True)}).with_columns(
+        keep=pl.lit(value=True)
+    )
+    for part in shard.columns:
+        with open_part(work, part) as path:
+            beside = pl.from_arrow(pq.read_table(path, page_checksum_verification=True))
+        if not isinstance(beside, pl.DataFrame) or beside.height != frame.height:
+            raise CorruptError(f"{work.address(part.path)}: does not lie row for row beside its text. Remove it and run again.")
+        marks = [name for name in (*MARKS, "cuts") if name in beside.columns]
+        frame = frame.with_columns(frame["keep"] & beside["keep"], *(beside[name] for name in marks))
+    return frame
+
+
+def read(work: Place, shard: Shard, columns: Sequence[str] | None = None, *, dead: bool = False) -> Iterator[pl.DataFrame]:
+    """Yield the live rows of a shard, a row group at a time, cut and marked as its column parts say.
+
+    Each frame has `row`, the row's place in the shard. `columns` limits what is read of the text
+    part. With `dead` the dropped rows come too, and `keep` tells them apart.
+    """
+    beside = columns_of(work, shard)
+    with ExitStack() as stack:
+        path: Path = stack.enter_context(open_part(work, shard.text))
+        file = stack.enter_context(pq.ParquetFile(path, page_checksum_verification=True))
+        wanted = None if columns is None else [name for name in file.schema_arrow.names if name in set(columns)]
+        start = 0
+        for group in range(file.num_row_groups):
+            rows = pl.from_arrow(file.read_row_group(group, columns=wanted))
+            assert isinstance(rows, pl.DataFrame)
+            height = file.metadata.row_group(group).num_rows
+            yield _live(rows, beside.slice(start, height), wanted, dead=dead)
+            start += height
+        if start != shard.text.rows:
+            raise CorruptError(f"{work.address(shard.text.path)}: holds {start} rows, not {shard.text.rows}. Remove it and run again.")
+        if file.num_row_groups == 0:
+            empty = pl.from_arrow(file.schema_arrow.empty_table())
+            assert isinstance(empty, pl.DataFrame)
+            yield _live(empty if wanted is None else empty.select(wanted), beside, wanted, dead=dead)
+
+
+def _live(rows: pl.DataFrame, beside: pl.DataFrame, wanted: list[str] | None, *, dead: bool) -> pl.DataFrame:
+    marks = [name for name in beside.columns if wanted is None or name in wanted or name in ("row", "keep", "cuts")]
+    frame = rows.drop([name for name in marks if name in rows.columns]).hstack(beside.select(marks))
+    if not dead:
+        frame = frame.filter("keep").drop("keep")
+    if "cuts" in frame.columns:
+        frame = _cut(frame)
+    return frame
+
+
+def _cut(frame: pl.DataFrame) -> pl.DataFrame:
+    from tasks.text.cuts import cut
+
+    names = [name for name in ("text", "output") if name in frame.columns]
+    for name in names[:1]:
+        frame = frame.with_columns(cut(frame[name], frame["cuts"]).alias(name))
+    return frame.drop("cuts")
+
+
+def counted(frame: pl.DataFrame) -> dict[str, int]:
+    """Count the rows of `frame` by `reason`, in order of reason."""
+    table = frame.group_by("reason").len().sort("reason")
+    return dict(zip(table["reason"].to_list(), table["len"].to_list(), strict=True))

@@ -1,0 +1,1 @@
+"""Sources: steps that bring documents in, and the formats that they parse."""

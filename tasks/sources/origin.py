@@ -1,0 +1,24 @@
+"""What rows of every source share: where they come from, as columns."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.step import Unit
+
+
+def origin(step: str, use: str, unit: Unit, record: str = "") -> dict[str, Any]:
+    """Give `id`, `source`, `unit`, `span` and `group` of a record; without `record`, of the whole unit."""
+    name = f"{unit.key}#{record}" if record else unit.key
+    return {"id": f"{step}/{name}", "source": use, "unit": unit.key, "span": {"file": name, "start": 0, "end": None}, "group": f"{use}:{name}"}
+
+
+def spanned(row: dict[str, Any], text: str) -> dict[str, Any]:
+    """Give the row with its text, and the span of all of it in bytes."""
+    return {**row, "text": text, "span": {**row["span"], "end": len(text.encode())}}
+
+
+def attrs(values: Mapping[str, Any]) -> str | None:
+    """Write the leftover fields of a record as one JSON text; None where there are none."""
+    held = {name: value for name, value in values.items() if value not in (None, "", [])}
+    return json.dumps(held, ensure_ascii=False, sort_keys=True, default=str) if held else None

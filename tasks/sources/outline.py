@@ -1,0 +1,35 @@
+"""A text with its sections, put together paragraph by paragraph."""
+
+from typing import Any
+
+
+class Outline:
+    """Gathers paragraphs under headings; headings are sections, not text."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._size = 0
+        self._heads: list[tuple[str, int, int]] = []
+
+    def heading(self, title: str, level: int) -> None:
+        """Begin a section."""
+        self._heads.append((title, level, self._size))
+
+    def add(self, paragraph: str) -> None:
+        """Append a paragraph; empty ones are left out."""
+        if paragraph:
+            self._pieces.append(paragraph)
+            self._size += len(paragraph.encode()) + 2
+
+    def text(self) -> str:
+        """Give the paragraphs, parted by empty lines."""
+        return "\n\n".join(self._pieces)
+
+    def sections(self) -> list[dict[str, Any]]:
+        """Give {title, level, start, end} in bytes of the text; an empty section has start = end."""
+        end = max(self._size - 2, 0)
+        result = []
+        for place, (title, level, start) in enumerate(self._heads):
+            after = next((at for _, other, at in self._heads[place + 1 :] if other <= level), self._size)
+            result.append({"title": title, "level": level, "start": min(start, end), "end": max(min(after - 2, end), min(start, end))})
+        return result

@@ -1,0 +1,110 @@
+"""Metadata of papers: OAI-PMH and Atom XML, and the JSON lines of the arXiv snapshot."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import orjson
+from lxml import etree
+
+from tasks.sources.fragments import fragments, local, parse, text_of
+
+OPEN = ("CC0-1.0", "CC-BY-4.0", "CC-BY-3.0", "CC-BY-SA-4.0", "CC-BY-SA-3.0", "LicenseRef-public-domain")
+"""Licences that let a text be passed on; the default of `licences`."""
+
+
+class Record(NamedTuple):
+    """One paper's metadata; `fault` says why it cannot be used."""
+
+    id: str = ""
+    title: str = ""
+    authors: tuple[str, ...] = ()
+    abstract: str = ""
+    licence: str = ""
+    created: str = ""
+    categories: str = ""
+    fault: str = ""
+
+
+def spdx(licence: str) -> str:
+    """Give the SPDX name of a licence's address (http or https, any version); empty for none."""
+    address = licence.strip().lower().rstrip("/")
+    found = re.search(r"creativecommons\.org/(?:licenses|publicdomain)/([a-z-]+)(?:/(\d\.\d))?", address)
+    if found:
+        name, version = found[1], found[2] or "4.0"
+        if name in ("zero", "cc0"):
+            return "CC0-1.0"
+        return "LicenseRef-public-domain" if name in ("mark", "publicdomain") else f"CC-{name.upper()}-{version}"
+    if "nonexclusive-distrib" in address:
+        return "LicenseRef-arXiv-nonexclusive-distrib"
+    return licence.strip()
+
+
+def records(stream: Iterator[bytes]) -> Iterator[Record]:
+    """Read the records of a metadata file, whichever of its forms it has; faults are records too."""
+    first = next(stream, b"")
+    whole = _chain(first, stream)
+    if first.lstrip()[:1] in (b"{", b"["):
+        yield from _json(whole)
+        return
+    tag = "entry" if b"<feed" in first[:2000] else "record"
+    for piece in fragments(whole, tag):
+        if piece.kind == "lost":
+            yield Record(fault=piece.data.decode())
+        elif piece.kind == "record":
+            element = parse(piece.data, recover=True)
+            yield _record(element) if element is not None else Record(fault="broken XML")
+        elif (error := re.search(rb'<error[^>]*code="(\w+)"', piece.data)) is not None:
+            yield Record(fault=f"OAI error {error[1].decode()}")
+        elif b"<" in piece.data and b"</" not in piece.data:
+            yield Record(fault="broken XML")
+
+
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _record(element: etree._Element) -> Record:
+    for inner in element.iter():
+        if local(inner) == "header" and inner.get("status") == "deleted":
+            return Record(_bare(text_of(inner, "identifier")), fault="deleted")
+    fields: dict[str, list[str]] = {}
+    for inner in element.iter():
+        text = " ".join((inner.text or "").split())
+        if text:
+            fields.setdefault(local(inner), []).append(text)
+    one = {name: values[0] for name, values in fields.items()}
+    names = fields.get("keyname", [])
+    given = fields.get("forenames", [])
+    people = tuple(" ".join(pair) for pair in zip(given, names, strict=True)) if len(given) == len(names) and names else None
+    return Record(
+        _bare(one.get("id") or one.get("identifier", "")),
+        one.get("title", ""),
+        people or tuple(fields.get("creator") or fields.get("name") or re.split(r", | and ", one.get("authors", "")) if any(k in one for k in ("creator", "name", "authors")) else ()),
+        one.get("abstract") or one.get("summary") or one.get("description", ""),
+        one.get("license") or one.get("rights", ""),
+        one.get("created") or one.get("published") or one.get("date") or one.get("datestamp", ""),
+        one.get("categories") or " ".join(fields.get("setSpec", [])),
+    )
+
+
+def _bare(identifier: str) -> str:
+    return re.sub(r"v\d+$", "", re.sub(r"^(?:oai:arXiv\.org:|https?://arxiv\.org/abs/)", "", identifier.strip(), flags=re.I))
+
+
+def _json(stream: Iterator[bytes]) -> Iterator[Record]:
+    for line in b"".join(stream).split(b"\n"):
+        if not line.strip():
+            continue
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            yield Record(fault="broken JSON")
+            continue
+        if not isinstance(value, dict) or not value.get("id"):
+            yield Record(fault="no id")
+            continue
+        text = {name: " ".join(str(value.get(name) or "").split()) for name in ("title", "abstract", "license", "categories", "update_date")}
+        people = tuple(" ".join(filter(None, reversed(parts[:2]))) for parts in value.get("authors_parsed") or () if isinstance(parts, list))
+        yield Record(str(value["id"]), text["title"], people, text["abstract"], text["license"], text["update_date"], text["categories"])

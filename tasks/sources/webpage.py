@@ -1,0 +1,35 @@
+"""HTML pages as text: blocks of visible words, navigation and scripts left out."""
+
+import re
+
+from lxml import etree, html
+
+_LEFT_OUT = ("script", "style", "nav", "header", "footer", "aside", "form", "noscript", "svg", "math", "figure", "table", "iframe", "button")
+_BLOCKS = frozenset("p div section article li ul ol dl dt dd blockquote pre br hr h1 h2 h3 h4 h5 h6 main body tr td th".split())
+
+
+def read_html(text: str) -> tuple[str, str]:
+    """Give a page's title and its main text, blocks parted by empty lines; both empty for what is no page."""
+    try:
+        tree = html.document_fromstring(text.encode(), parser=html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True))
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError):
+        return "", ""
+    etree.strip_elements(tree, *_LEFT_OUT, with_tail=False)
+    title = " ".join((tree.findtext(".//title") or "").split())
+    mains = tree.xpath("//main|//article|//*[@role='main']")
+    root = max(mains, key=lambda element: len(element.text_content())) if isinstance(mains, list) and mains else tree.find("body")
+    pieces: list[str] = []
+    if root is not None:
+        _gather(root, pieces)
+    blocks = (" ".join(block.split()) for block in re.split(r"\n+", "".join(pieces)))
+    return title, "\n\n".join(block for block in blocks if block)
+
+
+def _gather(root: etree._Element, pieces: list[str]) -> None:
+    for event, element in etree.iterwalk(root, events=("start", "end")):
+        block = element.tag in _BLOCKS
+        pieces.append("\n" if block else "")
+        if event == "start":
+            pieces.append(re.sub(r"\s+", " ", element.text or ""))
+        elif element is not root:
+            pieces.append(re.sub(r"\s+", " ", element.tail or ""))

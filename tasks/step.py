@@ -1,0 +1,205 @@
+"""What a step is: a frozen value with one verb."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal, Protocol
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, Strict
+
+from tasks.errors import Fault
+from tasks.frames import Halves, Kind, Skip
+
+Family = Literal["source", "edit", "pair", "rules", "complete", "grow", "barrier", "gate", "sink"]
+
+Names = Annotated[tuple[str, ...], Strict(strict=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+InputFile = Annotated[str, Field(min_length=1, json_schema_extra={"input_file": True})]
+"""A small text file that a step reads, relative to the recipe; its content is part of the step's key."""
+
+
+class Settings(BaseModel):
+    """A frozen, strict group of settings: unknown keys and loose types are refused."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+    )
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a verb may know besides its frame."""
+
+    step: str
+    """The step's name in the recipe."""
+    seed: int = 0
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Contents of the step's input files, by field."""
+
+
+class Step(Settings):
+    """A node of the recipe: settings in its fields, its work in one verb."""
+
+    family: ClassVar[Family]
+    takes: ClassVar[tuple[Kind, ...]] = ("documents", "pairs")
+    gives: ClassVar[Kind | None] = None
+    """The kind of rows that come out; None: the kind that went in."""
+    draws: ClassVar[bool] = False
+    """Whether the recipe's seed can change the output."""
+
+    use: str
+    from_: str | Names | None = Field(default=None, alias="from")
+    """The step or steps whose rows this one takes; the step above when absent."""
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """The names in `from`, as a tuple."""
+        if self.from_ is None:
+            return ()
+        return (self.from_,) if isinstance(self.from_, str) else self.from_
+
+    def identity(self) -> dict[str, Any]:
+        """Give the fields that can change the output, as plain values: the step's part of its keys."""
+        fields = type(self).model_fields
+        skipped = {
+            name
+            for name, info in fields.items()
+            if isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("identity") is False
+        }
+        return self.model_dump(mode="json", by_alias=True, exclude=skipped | {"from_"})
+
+    def input_files(self) -> dict[str, str]:
+        """Name the files that the step reads besides its rows: field to path."""
+        return {
+            name: getattr(self, name)
+            for name, info in type(self).model_fields.items()
+            if isinstance(info.json_schema_extra, dict)
+            and info.json_schema_extra.get("input_file")
+            and getattr(self, name) is not None
+        }
+
+    def others(self) -> dict[str, str]:
+        """Name other steps that this one refers to besides `from`: field to step."""
+        return {}
+
+    def columns_read(self) -> dict[str, tuple[str, ...]]:
+        """Name the columns that the settings refer to: field to columns."""
+        return {}
+
+    def columns_after(self, before: frozenset[str]) -> frozenset[str]:
+        """Give the names of the columns that come out, given those that go in."""
+        return before
+
+    def faults(self) -> Sequence[Fault]:
+        """Name what is wrong between the settings; places are relative to the step."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What a source can read alone: a book, an archive, a range of a dump."""
+
+    key: str
+    """Stable and unique within the source; never a path of one machine."""
+    url: str
+    bytes: int
+    fingerprint: str
+    """Changes when the content does."""
+    start: int = 0
+    end: int | None = None
+
+
+class Batch(Protocol):
+    """What `read` yields: a frame of rows, and the records that had to be skipped."""
+
+    @property
+    def rows(self) -> pl.DataFrame: ...
+    @property
+    def skips(self) -> Sequence[Skip]: ...
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Rows read from a unit and what was skipped beside them."""
+
+    rows: pl.DataFrame
+    skips: tuple[Skip, ...] = ()
+
+
+class RowStep(Step):
+    """A step that treats each row by itself: an edit or a pairing."""
+
+    def apply(self, frame: pl.DataFrame, context: Context) -> Halves:
+        """Turn a frame of rows into those kept and those dropped."""
+        raise NotImplementedError
+
+
+class BarrierStep(Step):
+    """A step that must see all rows: a summary a shard, then one settlement.
+
+    `summarise` sees the live rows of one shard and gives one row for each, with a `row` column
+    (its place in the shard) and what the settlement needs: hashes and numbers, never texts.
+    `settle` sees all summaries (`part` and `row` first, in order) and gives a frame with `part`,
+    `row` and the columns to lay beside the shards: `keep`, `reason`, `split`, `cluster` and the like.
+    """
+
+    family: ClassVar[Family] = "barrier"
+
+    def reads(self, columns: Sequence[str]) -> list[str]:
+        """Name the columns of the rows that `summarise` needs."""
+        raise NotImplementedError
+
+    def summarise(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """Reduce the rows of one shard to what the settlement needs."""
+        raise NotImplementedError
+
+    def settle(self, summaries: pl.DataFrame, context: Context, reread: "Reread") -> pl.DataFrame:
+        """Decide over all rows at once."""
+        raise NotImplementedError
+
+
+class Reread(Protocol):
+    """Read single rows again by (part, row), a shard at a time; only for verifying candidates."""
+
+    def __call__(self, part: int, rows: Sequence[int]) -> pl.DataFrame: ...
+
+
+class SourceStep(Step):
+    """A step that brings documents in."""
+
+    family: ClassVar[Family] = "source"
+    gives: ClassVar[Kind | None] = "documents"
+    takes: ClassVar[tuple[Kind, ...]] = ()
+
+    path: str | Names
+    """URL, glob or list of them, on any store; relative to the recipe."""
+    limit: Annotated[int, Field(ge=1)] | "Limit | None" = None
+    """How many rows (or `{units: n}`) to take at most: a sample over all units."""
+    pick: Literal["sample", "first"] = "sample"
+    """Which units a limit takes: a seeded sample, or the first in order of name."""
+    private: bool = False
+    """Mark every row as private: it goes to no model provider, nor do its children."""
+
+    def units(self, patterns: Sequence[str]) -> list[Unit]:
+        """List what can be read, in order of key; `patterns` are the absolute URLs of `path`."""
+        raise NotImplementedError
+
+    def read(self, unit: Unit, context: Context) -> Iterator[Reading]:
+        """Read one unit as bounded frames; what cannot be read is skipped by name."""
+        raise NotImplementedError
+
+
+class Limit(Settings):
+    """A limit other than a plain number of rows."""
+
+    rows: Annotated[int, Field(ge=1)] | None = None
+    units: Annotated[int, Field(ge=1)] | None = None
+
+
+SourceStep.model_rebuild()

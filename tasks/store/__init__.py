@@ -1,0 +1,1 @@
+"""Writing and reading files on any fsspec store so that what is there is complete."""

@@ -1,0 +1,51 @@
+"""Between Polars columns and the flat buffers that kernels read and write."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+Bytes = npt.NDArray[np.uint8]
+Offsets = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+
+
+class Buffers(NamedTuple):
+    """Texts end to end: row i is `data[offsets[i]:offsets[i + 1]]`, valid UTF-8."""
+
+    data: Bytes
+    offsets: Offsets
+
+
+def buffers(texts: pl.Series) -> Buffers:
+    """Give a column of strings as buffers; null reads as the empty text.
+
+    Polars holds only valid UTF-8, so this is the boundary that keeps kernels inside their arrays.
+    """
+    if texts.dtype != pl.String:
+        raise TypeError(f"column {texts.name!r} holds {texts.dtype}, kernels read strings")
+    array: Any = texts.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    _, offsets, data = array.buffers()
+    ends = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1] if len(array) else np.zeros(1, np.int64)
+    flat = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
+    return Buffers(flat, ends)
+
+
+def strings(data: Bytes, offsets: Offsets) -> pl.Series:
+    """Give buffers as a column of strings."""
+    array = pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
+    series = pl.from_arrow(array)
+    assert isinstance(series, pl.Series)
+    return series
+
+
+def ranges(texts: Buffers, rows: Offsets, starts: Offsets, ends: Offsets) -> pl.Series:
+    """Give the byte ranges `starts` to `ends` of the given rows as a column of strings."""
+    from tasks.text.copying import copy_ranges
+
+    lengths = ends - starts
+    offsets = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return strings(copy_ranges(texts.data, texts.offsets[rows] + starts, offsets), offsets)

@@ -1,0 +1,176 @@
+"""How the steps of a recipe hang together: who reads whom, and what cannot work."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.edits.passages import Passages
+from tasks.errors import Fault
+from tasks.filters.sieve import Filter
+from tasks.frames import Kind
+from tasks.growth.strategy import ModelStep
+from tasks.published.sink import Write
+from tasks.step import SourceStep, Step
+
+
+@dataclass
+class Wiring:
+    """The resolved `from` of each step, the order in which steps can run, and every fault found."""
+
+    parents: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Give `Did you mean …?` for the most similar of `names`, or nothing."""
+    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f"Did you mean `{found[0]}`?" if found else ""
+
+
+def wire(steps: Mapping[str, Step | None], models: Mapping[str, Any]) -> Wiring:
+    """Resolve every `from` and check the graph; a step that could not be read is None and is not judged."""
+    wiring = Wiring()
+    names = list(steps)
+    for place, name in enumerate(names):
+        wiring.parents[name] = _parents(steps, names, place, wiring.faults)
+    _unread(steps, wiring)
+    wiring.order = _ordered(names, wiring)
+    if len(wiring.order) == len(names):
+        _meet(steps, wiring)
+    for name, step in steps.items():
+        own = [*step.faults(), *(step.against(models) if isinstance(step, ModelStep) else ())] if step else []
+        wiring.faults.extend(Fault(_at(name, f.place), f.rule, f.value, f.remedy) for f in own)
+    return wiring
+
+
+def _at(name: str, place: str) -> str:
+    return f"steps.{name}.{place}" if place else f"steps.{name}"
+
+
+def _parents(steps: Mapping[str, Step | None], names: list[str], place: int, faults: list[Fault]) -> tuple[str, ...]:
+    name, step = names[place], steps[names[place]]
+    if step is None:
+        return ()
+    given = step.parents
+    if isinstance(step, SourceStep):
+        if given:
+            faults.append(Fault(_at(name, "from"), f"`{step.use}` is a source and takes no rows", remedy="Leave `from` out."))
+        return ()
+    if given:
+        for parent in given:
+            if parent not in steps:
+                faults.append(Fault(_at(name, "from"), "is no step of this recipe", parent, nearest(parent, steps)))
+            elif isinstance(steps[parent], Write):
+                faults.append(Fault(_at(name, "from"), "is a sink, which gives no rows", parent, "Name the step before it."))
+        if len(set(given)) < len(given):
+            faults.append(Fault(_at(name, "from"), "names a step twice", ", ".join(given)))
+        return tuple(parent for parent in given if parent in steps)
+    return _above(steps, names, place, faults)
+
+
+def _above(steps: Mapping[str, Step | None], names: list[str], place: int, faults: list[Fault]) -> tuple[str, ...]:
+    name = names[place]
+    if place == 0:
+        faults.append(Fault(_at(name, "from"), "takes rows, but no step stands above it", remedy="Begin with a source."))
+        return ()
+    above = names[place - 1]
+    if isinstance(steps[above], Write):
+        faults.append(Fault(_at(name, "from"), f"must be written after the sink `{above}`", remedy="Name the step whose rows it takes."))
+        return ()
+    if place > 1 and isinstance(steps[above], SourceStep) and isinstance(steps[names[place - 2]], SourceStep):
+        rule = "must be written after two sources in a row"
+        faults.append(Fault(_at(name, "from"), rule, remedy=f"For instance `from: [{names[place - 2]}, {above}]`."))
+        return ()
+    return (above,)
+
+
+def _unread(steps: Mapping[str, Step | None], wiring: Wiring) -> None:
+    read = {parent for parents in wiring.parents.values() for parent in parents}
+    read |= {other for step in steps.values() if step for other in step.others().values()}
+    complete = all(step is not None for step in steps.values())
+    for name, step in steps.items():
+        if step is not None and not isinstance(step, Write) and name not in read and complete:
+            wiring.faults.append(Fault(_at(name, ""), "no step reads its rows", remedy=f"Add `from: {name}` to a step, or take it out."))
+    if complete and not any(isinstance(step, Write) for step in steps.values()):
+        wiring.faults.append(Fault("steps", "no step writes the dataset", remedy="End with `dataset: {use: write}`."))
+
+
+def _ordered(names: list[str], wiring: Wiring) -> list[str]:
+    done: list[str] = []
+    while more := [name for name in names if name not in done and all(parent in done for parent in wiring.parents[name])]:
+        done.append(more[0])
+    rest = [name for name in names if name not in done]
+    cycle = _cycle(rest, wiring.parents)
+    if cycle:
+        wiring.faults.append(Fault(_at(cycle[0], "from"), f"the steps read each other in a circle: {' → '.join([*cycle, cycle[0]])}", remedy="Cut it at one `from`."))
+    return done
+
+
+def _cycle(rest: list[str], parents: Mapping[str, tuple[str, ...]]) -> list[str]:
+    if not rest:
+        return []
+    path = [rest[0]]
+    while True:
+        following = next((parent for parent in parents[path[-1]] if parent in rest), None)
+        if following is None:
+            return []
+        if following in path:
+            return list(reversed(path[path.index(following) :]))
+        path.append(following)
+
+
+def _meet(steps: Mapping[str, Step | None], wiring: Wiring) -> None:
+    kinds: dict[str, Kind | None] = {}
+    columns: dict[str, frozenset[str] | None] = {}
+    words: dict[str, int | None] = {}
+    for name in wiring.order:
+        step, parents = steps[name], wiring.parents[name]
+        if step is None or any(kinds.get(parent) is None for parent in parents):
+            kinds[name] = columns[name] = words[name] = None
+            continue
+        kinds[name] = _kind(name, step, [kinds[parent] for parent in parents], parents, wiring.faults)
+        before = frozenset[str]().union(*(columns[parent] or frozenset() for parent in parents))
+        wiring.faults.extend(_absent(name, step, before))
+        columns[name] = step.columns_after(before)
+        words[name] = _most_words(name, step, [words.get(parent) for parent in parents], wiring.warnings)
+
+
+def _kind(name: str, step: Step, kinds: list[Kind | None], parents: tuple[str, ...], faults: list[Fault]) -> Kind | None:
+    if isinstance(step, SourceStep):
+        return getattr(step, "kind", step.gives)
+    told = ", ".join(f"`{parent}` gives {kind}" for parent, kind in zip(parents, kinds, strict=True))
+    if not kinds:
+        return None
+    if len(set(kinds)) > 1:
+        faults.append(Fault(_at(name, "from"), f"the branches that meet must be of one kind, but {told}", remedy="Make pairs of the documents first."))
+        return None
+    if kinds[0] not in step.takes:
+        faults.append(Fault(_at(name, ""), f"`{step.use}` takes {' or '.join(step.takes)}, but {told}", remedy="Put it before the pairing, or pair the documents first."))
+        return None
+    if isinstance(step, Write) and step.layout and kinds[0] != "pairs":
+        faults.append(Fault(_at(name, "layout"), f"is for pairs, but {told}", step.layout, "Make pairs first, or leave `layout` out."))
+    return step.gives or kinds[0]
+
+
+def _absent(name: str, step: Step, before: frozenset[str]) -> list[Fault]:
+    return [
+        Fault(_at(name, place), "is a column that no step before adds", column, nearest(column, before))
+        for place, wanted in step.columns_read().items()
+        for column in wanted
+        if column not in before
+    ]
+
+
+def _most_words(name: str, step: Step, before: list[int | None], warnings: list[str]) -> int | None:
+    """Follow the most words that a row can have, to warn of rules that none can pass."""
+    most = max((bound for bound in before if bound is not None), default=None) if all(b is not None for b in before) else None
+    if isinstance(step, Passages):
+        return step.words.max
+    if isinstance(step, Filter) and most is not None:
+        rules = step.rules.gopher_quality
+        if rules and rules.min_words > most:
+            warnings.append(f"steps.{name}: no row can pass gopher-quality: passages have at most {most} words, the rule asks for {rules.min_words}")
+    return most

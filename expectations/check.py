@@ -71,7 +71,9 @@ def _expectation(gx: Any, place: int, expected: Expectation) -> Any:
     try:
         return kind(**expected.kwargs)
     except (ValueError, TypeError) as error:
-        raise RecipeError([Fault(f"expectations[{place}].kwargs", f"does not fit {expected.type}: {' '.join(str(error).split())[:200]}")]) from error
+        raise RecipeError(
+            [Fault(f"expectations[{place}].kwargs", f"does not fit {expected.type}: {' '.join(str(error).split())[:200]}")]
+        ) from error
 
 
 def _found(expected: Expectation, result: Any) -> Found:

@@ -106,7 +106,13 @@ def carried_out(plan: Plan, site: Site, out: Place, execute: Execute, watch: Qui
         watch.close()
     published = publish(plan, site, out, results)
     summary = summary_of(published, results) | {"startup_cpu_seconds": round(startup, 3)}
-    facts = {"schema": 1, "begun": begun.isoformat(), "seconds": round(time.perf_counter() - started, 3), "host": os.uname().nodename if hasattr(os, "uname") else "", **summary}
+    facts = {
+        "schema": 1,
+        "begun": begun.isoformat(),
+        "seconds": round(time.perf_counter() - started, 3),
+        "host": os.uname().nodename if hasattr(os, "uname") else "",
+        **summary,
+    }
     out.put_bytes(f"{plan.recipe.name}/runs/{begun:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}.json", orjson.dumps(facts))
     return Dataset(published, summary, _preview(plan, site, results))
 
@@ -175,7 +181,17 @@ def _run(recipe: str, options: Options, watch: Quiet) -> Dataset:
 
 def _show_plan(plan: Plan, site: Site, *, as_json: bool) -> int:
     states = survey(plan, site).states
-    stages = [{"name": stage.name, "kind": stage.kind, "steps": list(stage.steps), "needs": list(stage.needs), "state": states[stage.name], "cost": {"low": 0, "high": 0}} for stage in plan.stages]
+    stages = [
+        {
+            "name": stage.name,
+            "kind": stage.kind,
+            "steps": list(stage.steps),
+            "needs": list(stage.needs),
+            "state": states[stage.name],
+            "cost": {"low": 0, "high": 0},
+        }
+        for stage in plan.stages
+    ]
     if as_json:
         print(orjson.dumps({"stages": stages}).decode())
         return Exit.GOOD
@@ -191,7 +207,10 @@ def _show(dataset: Dataset, *, as_json: bool) -> None:
 
     few = dataset.published.splits.get("train", 0) < FEW_ROWS
     if few:
-        print(f"warning: only {dataset.published.splits.get('train', 0)} training rows. Fine-tuning wants 50 and more: raise a limit, loosen a filter, or grow some.", file=sys.stderr)
+        print(
+            f"warning: only {dataset.published.splits.get('train', 0)} training rows. Fine-tuning wants 50 and more: raise a limit, loosen a filter, or grow some.",
+            file=sys.stderr,
+        )
     for partial in dataset.summary["partial"]:
         print(f"partial: {partial}", file=sys.stderr)
     console = Console(stderr=as_json, width=None if sys.stdout.isatty() else 120)
@@ -209,11 +228,22 @@ def _parser() -> argparse.ArgumentParser:
     add("recipe", nargs="?", default="starter", help="a path, a URL or a built-in's name (default: starter, built offline)")
     add("--out", default="data", help="folder or store for the dataset (default: data)")
     add("--work", help="folder or store for what is computed on the way (default: OUT/.work)")
-    add("--set", action="append", default=[], metavar="PLACE=VALUE", help="change the recipe, as in steps.books.limit=10; may be given again")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PLACE=VALUE",
+        help="change the recipe, as in steps.books.limit=10; may be given again",
+    )
     add("--limit", type=int, metavar="N", help="take at most N rows of every source")
     add("--plan", action="store_true", help="show what is cached and what is to do, and stop")
     add("--json", action="store_true", help="print the result as one JSON object, last line of stdout")
-    add("--runner", default="processes", metavar="RUNNER", help="processes (default), threads, direct (no server), dask[=ADDRESS], ray[=ADDRESS]")
+    add(
+        "--runner",
+        default="processes",
+        metavar="RUNNER",
+        help="processes (default), threads, direct (no server), dask[=ADDRESS], ray[=ADDRESS]",
+    )
     add("--workers", type=int, metavar="N", help="workers (default: one a core)")
     add("--memory", metavar="SIZE", help="memory for all workers, as in 4GB")
     add("--offline", action="store_true", help="refuse the network")

@@ -47,7 +47,9 @@ class _RayExecutor(Executor):
         """Send one call; its future is filled when the result is fetched."""
         return self._library.remote(function).options(max_retries=2).remote(*arguments, **named).future()  # type: ignore[no-any-return]  # Ray is untyped here
 
-    def map(self, function: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1) -> Iterator[Any]:
+    def map(
+        self, function: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
+    ) -> Iterator[Any]:
         """Send all calls at once and give their results in order."""
         del timeout, chunksize
         futures = [self.submit(function, *arguments) for arguments in zip(*iterables, strict=True)]

@@ -48,7 +48,11 @@ class Dataset:
     def split(self, name: str, config: str | None = None) -> pl.LazyFrame:
         """Give one split; of several subsets the first, or the named one. KeyError where there is none."""
         config = config or self.published.files[0]["config"]
-        paths = [f"{self.url}/{file['path']}" for file in self.published.files if (file["split"], file["config"]) == (name, config) and file["path"].startswith("data/")]
+        paths = [
+            f"{self.url}/{file['path']}"
+            for file in self.published.files
+            if (file["split"], file["config"]) == (name, config) and file["path"].startswith("data/")
+        ]
         if not paths:
             raise KeyError(f"no split {name!r}; there are: {', '.join(self.published.splits)}")
         return pl.scan_ndjson(paths) if paths[0].endswith(".jsonl") else pl.scan_parquet(paths)

@@ -14,7 +14,11 @@ def pack(units: Sequence[Unit], max_bytes: int, seed: int = 0) -> list[list[Unit
     A new unit touches its own bucket only. Buckets, and units in them, are in order of hash: a
     sample in whatever order the units came.
     """
-    hashed = sorted(((draw(seed, unit.key), unit) for unit in units), key=lambda pair: (pair[0], pair[1].key)) if len({unit.key for unit in units}) == len(units) else []
+    hashed = (
+        sorted(((draw(seed, unit.key), unit) for unit in units), key=lambda pair: (pair[0], pair[1].key))
+        if len({unit.key for unit in units}) == len(units)
+        else []
+    )
     if not hashed and units:
         raise AssertionError("two units have one key")
     return [[unit for _, unit in bucket] for bucket in _halved(hashed, max_bytes, 0)]

@@ -21,7 +21,6 @@ from tasks.shards import Shard
 from tasks.step import BarrierStep, Limit, SourceStep, Unit
 from tasks.store.commit import Done, Part
 
-
 Report = dict[str, Any]
 
 
@@ -132,9 +131,7 @@ def _source(stage: Stage, scene: Scene) -> Phases:
     if beyond:
         keep = made[-1].text.rows - beyond
         inputs = [made[-1].digest, keep]
-        (trimmed,) = yield [
-            scene.site.job("trim", [call], inputs, draws=True, shards=(made[-1],), extra={"keep": keep, "pick": step.pick})
-        ]
+        (trimmed,) = yield [scene.site.job("trim", [call], inputs, draws=True, shards=(made[-1],), extra={"keep": keep, "pick": step.pick})]
         made[-1] = made[-1].beside(trimmed.part("columns.parquet"))
     skipped = _summed([done.report["skipped"] for done in dones])
     report = _report(
@@ -187,7 +184,9 @@ def _features(stage: Stage, scene: Scene) -> Phases:
     extra = {"column": step.column(scene.columns(stage)), "groups": list(step.needs())}
     call = scene.site.call(name)
     dones = yield [
-        scene.site.job("features", [call], [shard.digest if shard.cut else shard.text.sha256, extra], named=False, shards=(shard,), extra=extra)
+        scene.site.job(
+            "features", [call], [shard.digest if shard.cut else shard.text.sha256, extra], named=False, shards=(shard,), extra=extra
+        )
         for shard in shards
     ]
     return Result(shards, tuple(done.part("columns.parquet") for done in dones))
@@ -261,7 +260,11 @@ def _model(stage: Stage, scene: Scene) -> Phases:
     told = done.report
     report = _report(scene, name, told["rows_in"], told["rows_out"], told["dropped"], cost=told["cost"], failures=told["failures"])
     partial = f"steps.{name}: {told['partial']}" if told["partial"] else ""
-    return Result((Shard(done.part("text.parquet")),), reports=(report | {"parts": {"dropped": _addresses(scene, [done], "dropped.parquet")}},), partial=partial)
+    return Result(
+        (Shard(done.part("text.parquet")),),
+        reports=(report | {"parts": {"dropped": _addresses(scene, [done], "dropped.parquet")}},),
+        partial=partial,
+    )
 
 
 def _sink(stage: Stage, scene: Scene) -> Phases:
@@ -281,7 +284,12 @@ def _sink(stage: Stage, scene: Scene) -> Phases:
         groups = _files(split, shards, tallies, step.max_file_mb * 1_000_000)
         for number, pieces in enumerate(groups):
             held = tuple(shards[place] for place, _, _ in pieces)
-            extra = {"split": split, "pieces": [{"start": start, "stop": stop} for _, start, stop in pieces], "talks": talks, "columns": columns}
+            extra = {
+                "split": split,
+                "pieces": [{"start": start, "stop": stop} for _, start, stop in pieces],
+                "talks": talks,
+                "columns": columns,
+            }
             jobs.append(scene.site.job("file", [call], [[shard.digest for shard in held], extra], shards=held, extra=extra))
             places.append((split, number, len(groups)))
     dones = yield jobs
@@ -332,5 +340,3 @@ def _files(split: str, shards: Sequence[Shard], tallies: Sequence[Done], max_byt
 def with_times(result: Result, seconds: float, *, cached: bool) -> Result:
     """Give the result with how long its stage took, and whether all of it was there before."""
     return replace(result, reports=tuple({**report, "seconds": round(seconds, 3), "cached": cached} for report in result.reports))
-
-

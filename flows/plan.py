@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tasks.filters.sieve import Filter
-from tasks.frames import SCHEMAS, Kind
+from tasks.frames import Kind
 from tasks.gate import Expect
 from tasks.growth.strategy import ModelStep
 from tasks.published.sink import Write
@@ -107,7 +107,5 @@ def _columns(recipe: Recipe, order: list[str]) -> tuple[dict[str, tuple[str, ...
         step, parents = recipe.steps[name], recipe.parents(name)
         columns[name] = step.columns_after(frozenset[str]().union(*(columns[parent] for parent in parents)))
         given = getattr(step, "kind", None) or step.gives
-        kinds[name] = given if given else kinds[parents[0]]
-        if isinstance(step, SourceStep):
-            columns[name] |= frozenset(SCHEMAS[kinds[name]])
+        kinds[name] = given or kinds[parents[0]]
     return {name: tuple(sorted(held)) for name, held in columns.items()}, kinds

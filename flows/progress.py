@@ -44,7 +44,13 @@ class Bars(Quiet):
     """A bar for each stage, on a terminal's stderr."""
 
     def __init__(self, console: Console) -> None:
-        columns = (TextColumn("{task.description:<28}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[told]}"))
+        columns = (
+            TextColumn("{task.description:<28}"),
+            BarColumn(24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[told]}"),
+        )
         self._progress = Progress(*columns, console=console)
         self._progress.start()
         self._bars: dict[str, TaskID] = {}

@@ -67,7 +67,9 @@ def _refuse_empty(plan: Plan, files: Sequence[DataFile]) -> None:
         named = [split for split in SPLITS if isinstance(step, Split) and getattr(step, split) is not None]
         empty = [split for split in named if not rows[split]]
         if empty:
-            raise GateError(f"steps.{name}: the split {empty[0]} has no row left. Ask for more rows in it, or loosen the steps after the split.")
+            raise GateError(
+                f"steps.{name}: the split {empty[0]} has no row left. Ask for more rows in it, or loosen the steps after the split."
+            )
 
 
 def _entry(file: DataFile) -> dict[str, Any]:

@@ -28,7 +28,12 @@ def read_recipe(source: "str | Path | Recipe | Mapping[str, Any]", sets: Sequenc
     """
     if isinstance(source, Recipe):
         plain = source.canonical()
-        return check(Marked({**plain, "steps": {name: plain["steps"][name] for name in source.steps}}), "recipe", source.home or str(Path.cwd()), sets)
+        return check(
+            Marked({**plain, "steps": {name: plain["steps"][name] for name in source.steps}}),
+            "recipe",
+            source.home or str(Path.cwd()),
+            sets,
+        )
     if isinstance(source, Mapping):
         return check(Marked(dict(source)), "recipe", str(Path.cwd()), sets)
     text, file, home = locate(str(source))
@@ -95,7 +100,9 @@ def _steps(data: Any) -> tuple[dict[str, Step | None], list[Fault]]:
     steps: dict[str, Step | None] = {}
     for name, value in data.items():
         _, named = _shaped(Header, {"name": name}, f"steps.{name}")
-        faults.extend(Fault(fault.place.removesuffix(".name"), "the name of a step is made of letters, digits, _ and -", name) for fault in named)
+        faults.extend(
+            Fault(fault.place.removesuffix(".name"), "the name of a step is made of letters, digits, _ and -", name) for fault in named
+        )
         steps[name], found = _step(f"steps.{name}", value)
         faults.extend(found)
     return steps, faults
@@ -122,7 +129,9 @@ def _shaped(model: type[Shape], data: Mapping[str, Any], place: str, more: Seque
             if earlier is None:
                 found[fault.place] = fault
             elif fault.rule not in earlier.rule:
-                found[fault.place] = Fault(earlier.place, f"{earlier.rule}, or {fault.rule.removeprefix('must be ')}", earlier.value, earlier.remedy)
+                found[fault.place] = Fault(
+                    earlier.place, f"{earlier.rule}, or {fault.rule.removeprefix('must be ')}", earlier.value, earlier.remedy
+                )
         return None, list(found.values())
     except (TypeError, orjson.JSONEncodeError) as error:
         return None, [Fault(place, f"holds a value that YAML cannot say: {error}")]
@@ -132,9 +141,7 @@ def _fault(model: type[BaseModel], data: Any, entry: Any, place: str, more: Sequ
     path: list[str | int] = []
     held = data
     for piece in entry["loc"]:
-        if isinstance(held, dict) and piece in held:
-            held = held[piece]
-        elif isinstance(held, list) and isinstance(piece, int) and piece < len(held):
+        if (isinstance(held, dict) and piece in held) or (isinstance(held, list) and isinstance(piece, int) and piece < len(held)):
             held = held[piece]
         elif entry["type"] == "missing" and piece == entry["loc"][-1]:
             held = None

@@ -62,10 +62,14 @@ class Site:
             with plainly("reading", address):
                 fs, full = fsspec.core.url_to_fs(address, **FRESH)
                 if fs.size(full) > MAX_INPUT_BYTES:
-                    raise usage(f"is larger than {MAX_INPUT_BYTES >> 20} MiB", "Give a smaller file.", place=f"steps.{name}.{field}", value=path)
+                    raise usage(
+                        f"is larger than {MAX_INPUT_BYTES >> 20} MiB", "Give a smaller file.", place=f"steps.{name}.{field}", value=path
+                    )
                 return str(fs.cat_file(full).decode("utf-8-sig"))
         except FileNotFoundError as error:
-            raise usage("does not exist", "Correct the path; it is relative to the recipe.", place=f"steps.{name}.{field}", value=path) from error
+            raise usage(
+                "does not exist", "Correct the path; it is relative to the recipe.", place=f"steps.{name}.{field}", value=path
+            ) from error
         except UnicodeDecodeError as error:
             raise usage("is not UTF-8 text", "Save it as UTF-8.", place=f"steps.{name}.{field}", value=path) from error
 
@@ -75,8 +79,8 @@ class Site:
         steps = [self.recipe.steps[call.name] for call in calls]
         draws = any(step.draws for step in steps) or bool(fields.pop("draws", False))
         seed = self.recipe.seed if draws else 0
-        settings = [[call.name, step.identity(), digest(dict(call.files))] for call, step in zip(calls, steps, strict=True)] if named else None
+        settings = (
+            [[call.name, step.identity(), digest(dict(call.files))] for call, step in zip(calls, steps, strict=True)] if named else None
+        )
         code = code_of(kind, [type(step) for step in steps])
         return Job(kind, digest(kind, settings, seed, inputs, code), self.work_url, calls, seed, code=code, **fields)
-
-

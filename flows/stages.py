@@ -5,11 +5,10 @@ runner's workers. Tasks take and give keys, addresses and counts only.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
-from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -21,27 +20,28 @@ os.environ.setdefault("PREFECT_SERVER_DATABASE_TIMEOUT", "60")
 os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "12")
 os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
 
-from prefect import flow as as_flow, get_run_logger, task  # noqa: E402  settings above are read on import
-from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact  # noqa: E402
-from prefect.client.schemas.objects import State  # noqa: E402
-from prefect.context import TaskRunContext  # noqa: E402
-from prefect.states import Completed, Failed  # noqa: E402
-from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
-from prefect.tasks import exponential_backoff  # noqa: E402
+from prefect import flow as as_flow
+from prefect import get_run_logger, task
+from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
+from prefect.client.schemas.objects import State
+from prefect.context import TaskRunContext
+from prefect.states import Completed, Failed
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.tasks import exponential_backoff
 
-from flows.build import Options, carried_out, prepared  # noqa: E402
-from flows.dataset import Dataset  # noqa: E402
-from flows.phases import Result  # noqa: E402
-from flows.plan import Plan, Stage  # noqa: E402
-from flows.progress import Quiet, told  # noqa: E402
-from flows.rim import parse_bytes  # noqa: E402
-from flows.runners import Pool, pool, worker_count  # noqa: E402
-from flows.site import Site  # noqa: E402
-from flows.work.job import Job  # noqa: E402
-from tasks.errors import DartboardError, GateError, RecipeError  # noqa: E402
-from tasks.published.card import escape  # noqa: E402
-from tasks.store.commit import Done, find_done  # noqa: E402
-from tasks.store.keys import digest  # noqa: E402
+from flows.build import Options, carried_out, prepared
+from flows.dataset import Dataset
+from flows.phases import Result
+from flows.plan import Plan, Stage
+from flows.progress import Quiet, told
+from flows.rim import parse_bytes
+from flows.runners import Pool, pool, worker_count
+from flows.site import Site
+from flows.work.job import Job
+from tasks.errors import DartboardError, GateError, RecipeError
+from tasks.published.card import escape
+from tasks.store.commit import Done, find_done
+from tasks.store.keys import digest
 
 MAX_TASKS = 100
 """Tasks that one stage is divided into at most; a run has a few stages."""
@@ -223,7 +223,12 @@ def orchestrated(recipe: str, options: Options, watch: Quiet) -> Dataset:
     name, _, address = options.runner.partition("=")
     memory = str(options.memory_bytes) if options.memory_bytes else ""
     overrides = Overrides(
-        settings="\n".join(options.sets), work=options.work or "", address=address, workers=options.workers, memory=memory, offline=options.offline
+        settings="\n".join(options.sets),
+        work=options.work or "",
+        address=address,
+        workers=options.workers,
+        memory=memory,
+        offline=options.offline,
     )
     token = _watch.set(watch)
     try:
@@ -236,5 +241,3 @@ def orchestrated(recipe: str, options: Options, watch: Quiet) -> Dataset:
     found = state.result(raise_on_failure=True)
     assert isinstance(found, Dataset)
     return found
-
-

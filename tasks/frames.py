@@ -86,8 +86,7 @@ def conform(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     """
     schema = SCHEMAS[kind]
     known = [
-        (pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype=dtype).alias(name))
-        for name, dtype in schema.items()
+        (pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype=dtype).alias(name)) for name, dtype in schema.items()
     ]
     extra = [name for name in frame.columns if name not in schema and name not in ("text", "sections")]
     lists = [name for name in ("authors", "parents", "turns", "imputed") if name in schema]

@@ -52,7 +52,9 @@ class Select(BarrierStep):
 
         axes = [self._axis(axis, rows.columns) for axis in self.spread] or [pl.lit("")]
         cell = rows.select(pl.concat_str([axis.cast(pl.String).fill_null("") for axis in axes], separator="\x1f").alias("cell")).to_series()
-        split = rows["split"].fill_null("train") if "split" in rows.columns else pl.Series("split", ["train"]).new_from_index(0, rows.height)
+        split = (
+            rows["split"].fill_null("train") if "split" in rows.columns else pl.Series("split", ["train"]).new_from_index(0, rows.height)
+        )
         lots = chances(rows["id"], draw(context.seed, context.step) >> 1)
         return rows.select("row").with_columns(split.alias("split"), cell=hash_texts(cell), chance=lots)
 

@@ -45,9 +45,7 @@ def columns_of(work: Place, shard: Shard) -> pl.DataFrame:
 
     `keep` is true where every column part keeps the row; of marks set twice the later one counts.
     """
-    frame = pl.DataFrame({"row": pl.int_range(shard.text.rows, dtype=pl.UInt32, eager=True)}).with_columns(
-        keep=pl.lit(value=True)
-    )
+    frame = pl.DataFrame({"row": pl.int_range(shard.text.rows, dtype=pl.UInt32, eager=True)}).with_columns(keep=pl.lit(value=True))
     for part in shard.columns:
         with open_part(work, part) as path:
             beside = pl.from_arrow(pq.read_table(path, page_checksum_verification=True))

@@ -49,7 +49,13 @@ class Split(BarrierStep):
         total = sum(shares.values())
         told = ", ".join(f"{name} {share:g}" for name, share in shares.items())
         if total > 1 + 1e-9 or (len(shares) == 3 and total < 1 - 1e-9):
-            return [Fault("", f"the shares add up to {total:g} ({told}); they must add up to 1", remedy="Lower one, or leave `train` out to get the rest.")]
+            return [
+                Fault(
+                    "",
+                    f"the shares add up to {total:g} ({told}); they must add up to 1",
+                    remedy="Lower one, or leave `train` out to get the rest.",
+                )
+            ]
         if self.validation is None and self.test is None:
             return [Fault("", "names no part besides train", remedy="Give `validation`, `test` or both.")]
         return ()
@@ -81,7 +87,12 @@ class Split(BarrierStep):
         del reread
         rows = summaries.with_row_index("n").with_columns(component=pl.Series(_joined(summaries), dtype=pl.Int64))
         name = pl.col("group").min().alias("name")
-        sizes = rows.group_by("component").agg(pl.len().alias("rows"), name).with_columns(order=_order(pl.col("name"), context)).sort("order", "name")
+        sizes = (
+            rows.group_by("component")
+            .agg(pl.len().alias("rows"), name)
+            .with_columns(order=_order(pl.col("name"), context))
+            .sort("order", "name")
+        )
         table = dict(zip(sizes["component"].to_list(), self._assign(sizes["rows"].to_list()), strict=True))
         split = rows["component"].replace_strict(table, return_dtype=pl.String) if table else pl.Series([], dtype=pl.String)
         return rows.select("part", "row", keep=pl.lit(value=True), reason=pl.lit(None, dtype=pl.String), split=split)
@@ -123,7 +134,9 @@ def _joined(summaries: pl.DataFrame) -> np.ndarray:
     left, right = [], []
     for name in summaries.columns:
         if name not in ("part", "row"):
-            held = summaries.with_row_index("n").select(first=pl.when(pl.col(name).is_not_null()).then(pl.col("n").min().over(name)).otherwise(pl.col("n")))
+            held = summaries.with_row_index("n").select(
+                first=pl.when(pl.col(name).is_not_null()).then(pl.col("n").min().over(name)).otherwise(pl.col("n"))
+            )
             first = held["first"].to_numpy().astype(np.int64)
             left.append(here[first != here])
             right.append(first[first != here])

@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, Strict
 
 from tasks.errors import Fault
-from tasks.frames import Halves, Kind, Skip
+from tasks.frames import DOCUMENTS, Halves, Kind, Skip
 
 Family = Literal["source", "edit", "pair", "rules", "complete", "grow", "barrier", "gate", "sink"]
 
@@ -79,9 +79,7 @@ class Step(Settings):
         return {
             name: getattr(self, name)
             for name, info in type(self).model_fields.items()
-            if isinstance(info.json_schema_extra, dict)
-            and info.json_schema_extra.get("input_file")
-            and getattr(self, name) is not None
+            if isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("input_file") and getattr(self, name) is not None
         }
 
     def others(self) -> dict[str, str]:
@@ -185,6 +183,10 @@ class SourceStep(Step):
     """Which units a limit takes: a seeded sample, or the first in order of name."""
     private: bool = False
     """Mark every row as private: it goes to no model provider, nor do its children."""
+
+    def columns_after(self, before: frozenset[str]) -> frozenset[str]:
+        """Those of documents."""
+        return before | frozenset(DOCUMENTS)
 
     def units(self, patterns: Sequence[str]) -> list[Unit]:
         """List what can be read, in order of key; `patterns` are the absolute URLs of `path`."""

@@ -105,7 +105,13 @@ def _ordered(names: list[str], wiring: Wiring) -> list[str]:
     rest = [name for name in names if name not in done]
     cycle = _cycle(rest, wiring.parents)
     if cycle:
-        wiring.faults.append(Fault(_at(cycle[0], "from"), f"the steps read each other in a circle: {' → '.join([*cycle, cycle[0]])}", remedy="Cut it at one `from`."))
+        wiring.faults.append(
+            Fault(
+                _at(cycle[0], "from"),
+                f"the steps read each other in a circle: {' → '.join([*cycle, cycle[0]])}",
+                remedy="Cut it at one `from`.",
+            )
+        )
     return done
 
 
@@ -145,10 +151,18 @@ def _kind(name: str, step: Step, kinds: list[Kind | None], parents: tuple[str, .
     if not kinds:
         return None
     if len(set(kinds)) > 1:
-        faults.append(Fault(_at(name, "from"), f"the branches that meet must be of one kind, but {told}", remedy="Make pairs of the documents first."))
+        faults.append(
+            Fault(_at(name, "from"), f"the branches that meet must be of one kind, but {told}", remedy="Make pairs of the documents first.")
+        )
         return None
     if kinds[0] not in step.takes:
-        faults.append(Fault(_at(name, ""), f"`{step.use}` takes {' or '.join(step.takes)}, but {told}", remedy="Put it before the pairing, or pair the documents first."))
+        faults.append(
+            Fault(
+                _at(name, ""),
+                f"`{step.use}` takes {' or '.join(step.takes)}, but {told}",
+                remedy="Put it before the pairing, or pair the documents first.",
+            )
+        )
         return None
     if isinstance(step, Write) and step.layout and kinds[0] != "pairs":
         faults.append(Fault(_at(name, "layout"), f"is for pairs, but {told}", step.layout, "Make pairs first, or leave `layout` out."))
@@ -172,5 +186,7 @@ def _most_words(name: str, step: Step, before: list[int | None], warnings: list[
     if isinstance(step, Filter) and most is not None:
         rules = step.rules.gopher_quality
         if rules and rules.min_words > most:
-            warnings.append(f"steps.{name}: no row can pass gopher-quality: passages have at most {most} words, the rule asks for {rules.min_words}")
+            warnings.append(
+                f"steps.{name}: no row can pass gopher-quality: passages have at most {most} words, the rule asks for {rules.min_words}"
+            )
     return most

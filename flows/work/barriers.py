@@ -29,7 +29,11 @@ def summarise(job: Job, steps: list[Step]) -> Done:
 
 def _with_marks(frame: pl.DataFrame, step: BarrierStep, job: Job) -> pl.DataFrame:
     """Add marks that other branches carry and this shard does not, as nulls."""
-    absent = [name for name in ("split", "cluster") if name in job.extra["columns"] and name in step.reads(job.extra["columns"]) and name not in frame.columns]
+    absent = [
+        name
+        for name in ("split", "cluster")
+        if name in job.extra["columns"] and name in step.reads(job.extra["columns"]) and name not in frame.columns
+    ]
     types = {"split": pl.String, "cluster": pl.UInt64}
     return frame.with_columns(pl.lit(None, dtype=types[name]).alias(name) for name in absent)
 
@@ -56,7 +60,12 @@ def settle(job: Job, steps: list[Step]) -> Done:
             spool.write(_beside(columns_of(work, shard), settled.filter(pl.col("part") == number).drop("part")))
             files[spool.path.name] = (spool.path, spool.finish())
         lost = settled.filter(~pl.col("keep"))
-        return commit(work, job.key, files, {"rows_in": settled.height, "rows_out": settled.height - lost.height, "dropped": counted(lost), **_splits(settled)})
+        return commit(
+            work,
+            job.key,
+            files,
+            {"rows_in": settled.height, "rows_out": settled.height - lost.height, "dropped": counted(lost), **_splits(settled)},
+        )
 
 
 def _summary(work: Place, part: Part, number: int) -> pl.DataFrame:

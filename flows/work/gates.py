@@ -22,7 +22,12 @@ def run_gate(job: Job, steps: list[Step]) -> Done:
     work = Place.at(job.work)
     suite = load(step.suite, job.calls[0].files.get("suite"))
     report = check(suite, _rows(work, job))
-    plain: dict[str, Any] = {"engine": report.engine, "rows": report.rows, "passed": report.passed, "expectations": [vars(found) for found in report.found]}
+    plain: dict[str, Any] = {
+        "engine": report.engine,
+        "rows": report.rows,
+        "passed": report.passed,
+        "expectations": [vars(found) for found in report.found],
+    }
     return commit(work, job.key, {}, plain)
 
 

@@ -33,7 +33,9 @@ def ask_model(job: Job, steps: list[Step]) -> Done:
     key = job.key if whole else digest(job.key, [row["id"] for row in grown.rows], grown.dropped)
     schema = {**PAIRS, **({"split": MARKS["split"]} if any("split" in row for row in grown.rows) else {})}
     extra = sorted({name for row in grown.rows for name in row} - set(schema) - {"cluster"})
-    frame = pl.DataFrame([{name: row.get(name) for name in (*schema, *extra)} for row in grown.rows], schema={**schema, **dict.fromkeys(extra, pl.String)})
+    frame = pl.DataFrame(
+        [{name: row.get(name) for name in (*schema, *extra)} for row in grown.rows], schema={**schema, **dict.fromkeys(extra, pl.String)}
+    )
     with spool_folder() as folder:
         text = ParquetSpool(folder / "text.parquet")
         text.write(conform(frame, "pairs"))
@@ -62,5 +64,9 @@ async def _ask(step: ModelStep, rows: list[Row], job: Job, work: Place) -> Grown
 def _report(step: ModelStep, rows: list[Row], grown: Grown) -> dict[str, object]:
     growing = isinstance(step, SelfInstruct)
     reasons = dict(sorted(Counter(reason for _, reason in grown.dropped).items()))
-    counts = {"rows_in": len(rows), "rows_out": len(grown.rows), "dropped": {**reasons, **({"seeds stay in their own branch": len(rows)} if growing else {})}}
+    counts = {
+        "rows_in": len(rows),
+        "rows_out": len(grown.rows),
+        "dropped": {**reasons, **({"seeds stay in their own branch": len(rows)} if growing else {})},
+    }
     return counts | dict(summary(grown))

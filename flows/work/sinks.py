@@ -17,7 +17,6 @@ from tasks.store.commit import Done, commit
 from tasks.store.place import Place
 from tasks.store.spool import spool_folder
 
-
 TYPES = {**DOCUMENTS, **PAIRS}
 
 
@@ -40,7 +39,16 @@ def tally(job: Job, steps: list[Step]) -> Done:
             held[0] += rows
             held[1] += bytes_
         talks = talks or ("output" in frame.columns and talking(frame))
-    return commit(work, job.key, {}, {"splits": dict(sorted(counts.items())), "talks": talks, "origins": {name: dict(sorted(count.items())) for name, count in origins.items()}})
+    return commit(
+        work,
+        job.key,
+        {},
+        {
+            "splits": dict(sorted(counts.items())),
+            "talks": talks,
+            "origins": {name: dict(sorted(count.items())) for name, count in origins.items()},
+        },
+    )
 
 
 def _split(frame: pl.DataFrame) -> pl.DataFrame:

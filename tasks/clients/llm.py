@@ -99,7 +99,9 @@ class Endpoint:
                 kind = "server error"
             except openai.APIStatusError as error:
                 if error.status_code in (401, 403, 404):
-                    raise ModelError(f"models.{self.name}: {self.model.url} answered {error.status_code}. Check the url, the model's name and the key.") from error
+                    raise ModelError(
+                        f"models.{self.name}: {self.model.url} answered {error.status_code}. Check the url, the model's name and the key."
+                    ) from error
                 self.failures["refused"] += 1
                 return Answer(failure="refused")
             except (openai.APIError, ValueError):
@@ -144,7 +146,12 @@ class Endpoint:
         if self._client is None:
             key = os.environ.get(self.model.key, "") if self.model.key else "none"
             if not key:
-                raise usage("names an environment variable that is not set", f"export {self.model.key}=…", place=f"models.{self.name}.key", value=self.model.key or "")
+                raise usage(
+                    "names an environment variable that is not set",
+                    f"export {self.model.key}=…",
+                    place=f"models.{self.name}.key",
+                    value=self.model.key or "",
+                )
             self._client = openai.AsyncOpenAI(base_url=self.model.url, api_key=key, max_retries=0, timeout=self.timeout_seconds)
         return self._client
 

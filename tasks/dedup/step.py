@@ -1,7 +1,7 @@
 """`dedup`: of rows that say the same, one is kept."""
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import polars as pl
@@ -89,7 +89,11 @@ class Dedup(BarrierStep):
         rank = split.replace_strict({"test": 0, "validation": 1}, default=2, return_dtype=pl.Int32) * 4
         made = maker.replace_strict({"huma": 0, "rule": 1}, default=2, return_dtype=pl.Int32)
         base = rows.select(
-            "row", "id", exact=hash_texts(_normal(text)), rank=rank + pl.when(maker.is_null()).then(0).otherwise(made), length=text.str.len_bytes()
+            "row",
+            "id",
+            exact=hash_texts(_normal(text)),
+            rank=rank + pl.when(maker.is_null()).then(0).otherwise(made),
+            length=text.str.len_bytes(),
         )
         return base.with_columns(band_keys(text, *self.near.bands()).alias("bands")) if self.near else base
 

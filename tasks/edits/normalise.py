@@ -8,7 +8,7 @@ from tasks.frames import NO_DROPS, Halves
 from tasks.step import Context, Family, Names, RowStep
 
 QUOTES = {"“": '"', "”": '"', "„": '"', "‟": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‚": "'", "‛": "'"}
-DASHES = {"‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "--", "―": "--", "−": "-"}  # noqa: RUF001
+DASHES = {"‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "--", "―": "--", "−": "-"}
 
 
 class Normalise(RowStep):

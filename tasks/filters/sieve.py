@@ -72,11 +72,7 @@ class Filter(Step):
 
     def all_rules(self) -> list[Rule]:
         """Give every rule with its set's name before its own."""
-        return [
-            Rule(f"{name}.{rule.name}", rule.score, rule.low, rule.high)
-            for name, rules in self.rules.sets()
-            for rule in rules.rules()
-        ]
+        return [Rule(f"{name}.{rule.name}", rule.score, rule.low, rule.high) for name, rules in self.rules.sets() for rule in rules.rules()]
 
     def keep(self) -> dict[str, pl.Expr]:
         """Give each reason to drop a row with the expression that is true where it does not apply."""

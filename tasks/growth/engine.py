@@ -106,7 +106,12 @@ async def grow(step: SelfInstruct, rows: Sequence[Row], asking: Asking, context:
         for k, answer in enumerate(await asking.answers([request for request, _ in calls])):
             if len(grown.rows) < step.rows:
                 shots = calls[k][1]
-                _use(grown, f"{context.step}#{number + k}", answer, lambda got, n=number + k, s=shots: _novel(step, pool, step.read(got, s, n, context)))
+                _use(
+                    grown,
+                    f"{context.step}#{number + k}",
+                    answer,
+                    lambda got, n=number + k, s=shots: _novel(step, pool, step.read(got, s, n, context)),
+                )
         number += ROUND
         barren = barren + 1 if len(grown.rows) == before else 0
         if barren >= BARREN_ROUNDS:

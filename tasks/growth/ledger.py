@@ -31,7 +31,9 @@ class Ledger:
 
     def __init__(self, work: Place) -> None:
         self._work = work
-        folder = Path(work.full("ledger/journals")) if work.local else Path(platformdirs.user_state_dir("dartboard")) / digest(work.url)[:16]
+        folder = (
+            Path(work.full("ledger/journals")) if work.local else Path(platformdirs.user_state_dir("dartboard")) / digest(work.url)[:16]
+        )
         folder.mkdir(parents=True, exist_ok=True)
         self._answers: dict[str, Answer] = {}
         self._load(folder)

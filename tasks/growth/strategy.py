@@ -47,7 +47,13 @@ class ModelStep(Step):
     def faults(self) -> Sequence[Fault]:
         """A model without a budget is refused: nobody should find out what it cost afterwards."""
         if self.budget is None or (self.budget.usd is None) == (self.budget.tokens is None):
-            return [Fault("budget", "a step that asks a model needs a budget, in `usd` or in `tokens`", remedy="For instance `budget: {tokens: 500000}`.")]
+            return [
+                Fault(
+                    "budget",
+                    "a step that asks a model needs a budget, in `usd` or in `tokens`",
+                    remedy="For instance `budget: {tokens: 500000}`.",
+                )
+            ]
         return ()
 
     def against(self, models: Mapping[str, Model]) -> Sequence[Fault]:
@@ -55,7 +61,13 @@ class ModelStep(Step):
         if self.model not in models:
             return [Fault("model", f"is not among the models ({', '.join(models) or 'none'})", self.model)]
         if self.budget and self.budget.usd is not None and models[self.model].price is None:
-            return [Fault("budget.usd", f"models.{self.model} has no price", remedy="Give `price: {input: …, output: …}` in dollars per million tokens.")]
+            return [
+                Fault(
+                    "budget.usd",
+                    f"models.{self.model} has no price",
+                    remedy="Give `price: {input: …, output: …}` in dollars per million tokens.",
+                )
+            ]
         return ()
 
 
@@ -74,7 +86,7 @@ def request(system: str, data: object, parameters: Mapping[str, Any], sample: in
 
 def spoken(text: str) -> str:
     """Give an answer without the thinking that some models write before it."""
-    return re.sub(r"^\s*<think>.*?</think>", "", text, flags=re.S).strip()
+    return re.sub(r"^\s*<think>.*?</think>", "", text, flags=re.DOTALL).strip()
 
 
 def json_in(text: str) -> dict[str, Any]:

@@ -23,9 +23,13 @@ class Pairing(RowStep):
         """A pair's columns, and those of the user's own."""
         return frozenset(PAIRS) | (before - set(DOCUMENTS))
 
-    def pairs(self, frame: pl.DataFrame, texts: Iterable[pl.Expr]) -> pl.DataFrame:
-        """Give `frame` as pairs with `input` and `output` of `texts`, labelled by this rule."""
+    def pairs(self, frame: pl.DataFrame, texts: Iterable[pl.Expr], step: str) -> pl.DataFrame:
+        """Give `frame` as pairs with `input` and `output` of `texts`, labelled by this rule.
+
+        Ids get `/STEP`, so that the pairs which two steps make of one row stay apart where their
+        branches meet.
+        """
         made = frame.with_columns(
-            *texts, pl.lit(f"rule:{self.use}").alias("generator"), pl.lit(self.system, dtype=pl.String).alias("system")
+            *texts, pl.format("{}/{}", "id", pl.lit(step)).alias("id"), pl.lit(f"rule:{self.use}").alias("generator"), pl.lit(self.system, dtype=pl.String).alias("system")
         )
         return conform(made, "pairs")

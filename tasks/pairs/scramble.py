@@ -42,7 +42,7 @@ class Scramble(Pairing):
         chance = chances(frame["id"], draw(context.seed, context.step) >> 1)
         text = pl.col("text")
         wrong = pl.when(pl.lit(chance) < self.unchanged).then(text).otherwise(self.scrambled(text))
-        return Halves(self.pairs(frame, [wrong.alias("input"), text.alias("output")]), NO_DROPS)
+        return Halves(self.pairs(frame, [wrong.alias("input"), text.alias("output")], context.step), NO_DROPS)
 
     def scrambled(self, text: pl.Expr) -> pl.Expr:
         """Give the expression of the scrambled text."""

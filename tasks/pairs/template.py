@@ -100,7 +100,7 @@ class Template(Pairing):
         reason = pl.Series("reason", faults, dtype=pl.String)
         good = frame.filter(reason.is_null())
         lost = frame.with_columns(reason).filter(reason.is_not_null())
-        kept = self.pairs(good, [pl.lit(text.filter(reason.is_null())) for text in texts])
+        kept = self.pairs(good, [pl.lit(text.filter(reason.is_null())) for text in texts], context.step)
         return Halves(kept, dropped(lost, pl.col("reason")))
 
     def _source(self, side: str, context: Context) -> str:

@@ -42,12 +42,11 @@ class Transcode(Pairing):
 
     def apply(self, frame: pl.DataFrame, context: Context) -> Halves:
         """Make a pair of every row that survives the round trip."""
-        del context
         results = [self._convert(text) for text in frame["text"]]
         output = pl.Series("output", [text for text, _ in results], dtype=pl.String)
         reason = pl.Series("reason", [why for _, why in results], dtype=pl.String)
         good = output.is_not_null()
-        kept = self.pairs(frame.filter(good), [pl.col("text").alias("input"), pl.lit(output.filter(good))])
+        kept = self.pairs(frame.filter(good), [pl.col("text").alias("input"), pl.lit(output.filter(good))], context.step)
         lost = frame.with_columns(reason).filter(~good)
         return Halves(kept, dropped(lost, pl.col("reason")))
 

@@ -7,7 +7,12 @@ from typing import Any
 from tasks.markup import write_yaml
 
 
-def card(recipe: Mapping[str, Any], files: Sequence[Mapping[str, Any]], reports: Sequence[Mapping[str, Any]], origins: Mapping[str, Mapping[str, int]]) -> str:
+def card(
+    recipe: Mapping[str, Any],
+    files: Sequence[Mapping[str, Any]],
+    reports: Sequence[Mapping[str, Any]],
+    origins: Mapping[str, Mapping[str, int]],
+) -> str:
     """Write the card: subsets and splits for loaders, then what the steps kept, and where the rows come from."""
     head = write_yaml({"pretty_name": recipe["name"], **_licence(origins["licence"]), "configs": _configs(files)})
     parts = [

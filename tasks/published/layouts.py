@@ -16,7 +16,11 @@ def _message(role: str, content: str) -> pl.Expr:
 
 
 def _before() -> pl.Expr:
-    system = pl.when(pl.col("system").is_not_null()).then(pl.concat_list(_message("system", "system"))).otherwise(pl.lit([], dtype=pl.List(MESSAGE)))
+    system = (
+        pl.when(pl.col("system").is_not_null())
+        .then(pl.concat_list(_message("system", "system")))
+        .otherwise(pl.lit([], dtype=pl.List(MESSAGE)))
+    )
     return pl.concat_list(system, "turns", pl.concat_list(_message("user", "input")))
 
 

@@ -65,7 +65,9 @@ class Arxiv(SourceStep):
         yield self._paper(unit, context.step, files, record._replace(id=identifier[1] if identifier else ""))
 
     def _paper(self, unit: Unit, step: str, files: Mapping[str, bytes], record: Record) -> Reading:
-        texts = {name: decode(data).text for name, data in files.items() if name.lower().endswith((".tex", ".ltx", ".latex")) or "." not in name}
+        texts = {
+            name: decode(data).text for name, data in files.items() if name.lower().endswith((".tex", ".ltx", ".latex")) or "." not in name
+        }
         main = main_file(texts)
         if main is None:
             return _skipped(unit, "", "no LaTeX in it")
@@ -116,6 +118,3 @@ def _about(record: Record, paper: Paper | None) -> dict[str, Any]:
     if record.id:
         about |= {"url": f"https://arxiv.org/abs/{record.id}", "group": f"arxiv:{record.id}"}
     return about
-
-
-

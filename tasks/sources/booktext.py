@@ -9,31 +9,35 @@ from tasks.sources.outline import Outline
 HEAD_LINES = 900
 """The header and the small print end within this many lines."""
 
-_START = re.compile(r"^[ \t]*\*{3}\s*START OF (?:THE|THIS) PROJECT GUTENBERG[^\n]*(?:\n(?!\s*\n)[^\n*]*\*{3})?[^\n]*$", re.I | re.M)
-_SMALL_PRINT_END = re.compile(r"^[ \t]*\*END[ *]*THE SMALL PRINT![^\n]*$", re.I | re.M)
+_START = re.compile(r"^[ \t]*\*{3}\s*START OF (?:THE|THIS) PROJECT GUTENBERG[^\n]*(?:\n(?!\s*\n)[^\n*]*\*{3})?[^\n]*$", re.IGNORECASE | re.MULTILINE)
+_SMALL_PRINT_END = re.compile(r"^[ \t]*\*END[ *]*THE SMALL PRINT![^\n]*$", re.IGNORECASE | re.MULTILINE)
 _END = re.compile(
     r"^[ \t]*(?:\*{3}\s*END OF (?:THE|THIS) PROJECT GUTENBERG|(?:The )?End of (?:the |this )?Project Gutenberg(?:'s|’s)?\b)[^\n]*$",
-    re.I | re.M,
+    re.IGNORECASE | re.MULTILINE,
 )
-_FIELD = re.compile(r"^[ \t]*(Title|Author|Translator|Editor|Language|Release Date|Posting Date|Character set encoding)[ \t]*:[ \t]*(.+)$", re.I | re.M)
-_NUMBER = re.compile(r"\[\s*e?-?(?:book|text)\s*#\s*(\d+)\s*\]", re.I)
-_OLD_TITLE = re.compile(r"^[ *]*(?:The |This is the )?Project Gutenberg(?:'s)? (?:e-?text|e-?book|edition) of,? (.+?)(?:,? by ([^\n*]+?))?[ *]*$", re.I | re.M)
-_COPYRIGHTED = re.compile(r"\bcopyrighted Project Gutenberg\b|This e(?:book|text) is copyright(?:ed)? protected", re.I)
+_FIELD = re.compile(
+    r"^[ \t]*(Title|Author|Translator|Editor|Language|Release Date|Posting Date|Character set encoding)[ \t]*:[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE
+)
+_NUMBER = re.compile(r"\[\s*e?-?(?:book|text)\s*#\s*(\d+)\s*\]", re.IGNORECASE)
+_OLD_TITLE = re.compile(
+    r"^[ *]*(?:The |This is the )?Project Gutenberg(?:'s)? (?:e-?text|e-?book|edition) of,? (.+?)(?:,? by ([^\n*]+?))?[ *]*$", re.IGNORECASE | re.MULTILINE
+)
+_COPYRIGHTED = re.compile(r"\bcopyrighted Project Gutenberg\b|This e(?:book|text) is copyright(?:ed)? protected", re.IGNORECASE)
 _CREDITS = re.compile(
     r"^\W*(?:Produced by|E-?text (?:prepared|produced) by|Transcribed (?:from|by)|Prepared by|Scanned by|This e-?(?:text|book) was (?:prepared|produced|scanned)|"
     r"HTML version by|Credits:|Updated editions|Proofread by|Digitized by)",
-    re.I,
+    re.IGNORECASE,
 )
-_NOTE = re.compile(r"^\W*transcriber['’]?s?['’]?\s+notes?\b", re.I)
+_NOTE = re.compile(r"^\W*transcriber['’]?s?['’]?\s+notes?\b", re.IGNORECASE)
 _CHAPTER = re.compile(
     r"^(?:(?:CHAPTER|BOOK|PART|VOLUME|CANTO|ACT|SCENE|LETTER|STAVE|SECTION)\b[ .:\-—]*(?:[IVXLCDM]+\b|\d+|THE\b|ONE|TWO|THREE|FOUR|FIVE|SIX|SEVEN|EIGHT|NINE|TEN|FIRST|SECOND|THIRD|LAST)"
     r"|PREFACE|INTRODUCTION|PROLOGUE|EPILOGUE|CONCLUSION|FOREWORD|DEDICATION|APPENDIX)\b",
-    re.I,
+    re.IGNORECASE,
 )
 _LEVELS = {"VOLUME": 1, "BOOK": 1, "PART": 1, "ACT": 1}
 _ITALICS = re.compile(r"(?<![\w_])_(?=\S)([^_\n]{1,400}?(?:\n[^_\n]{1,400}?){0,6})(?<=\S)_(?![\w_])")
-_ILLUSTRATION = re.compile(r"\[Illustration[^\]]{0,2000}\]", re.I)
-_HTML = re.compile(r"^\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I)
+_ILLUSTRATION = re.compile(r"\[Illustration[^\]]{0,2000}\]", re.IGNORECASE)
+_HTML = re.compile(r"^\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,18 @@ def read_book(text: str) -> Book:
     if "title" not in fields and (old := _OLD_TITLE.search(head)):
         fields |= {name: value.strip() for name, value in (("title", old[1]), ("author", old[2])) if value}
     number = _NUMBER.search(head)
-    return Book(outline, _confidence(outline.text(), marked=marked, ended=bool(ends), head=head), fields, number[1] if number else "", bool(_COPYRIGHTED.search(head)))
+    return Book(
+        outline,
+        _confidence(outline.text(), marked=marked, ended=bool(ends), head=head),
+        fields,
+        number[1] if number else "",
+        bool(_COPYRIGHTED.search(head)),
+    )
 
 
 def declared_charset(data: bytes) -> str | None:
     """Give the charset that a file's header names; it may lie."""
-    found = re.search(rb"Character set encoding:\s*([\w-]+)", data[:8000], re.I)
+    found = re.search(rb"Character set encoding:\s*([\w-]+)", data[:8000], re.IGNORECASE)
     return found[1].decode("ascii") if found else None
 
 
@@ -148,7 +158,9 @@ def unwrap(lines: list[str], width: int) -> str:
         return trimmed[0].strip()
     indented = sum(line.startswith((" ", "\t")) for line in trimmed[1:])
     gaps = sum(bool(re.search(r"\S {3,}\S|\t|\|", line)) for line in trimmed)
-    wraps = sum(len(line) + 1 + len(after.split()[0]) > width - 3 for line, after in zip(trimmed, trimmed[1:], strict=False) if after.split())
+    wraps = sum(
+        len(line) + 1 + len(after.split()[0]) > width - 3 for line, after in zip(trimmed, trimmed[1:], strict=False) if after.split()
+    )
     prose = wraps >= 0.8 * (len(trimmed) - 1) and gaps * 3 < len(trimmed) and indented * 2 < len(trimmed)
     if prose or (indented == len(trimmed) - 1 and wraps >= 0.9 * (len(trimmed) - 1) and not gaps):
         return " ".join(line.strip() for line in trimmed)

@@ -4,7 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system", "tool": "tool", "function": "tool"}
+ROLES = {
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "assistant": "assistant",
+    "system": "system",
+    "tool": "tool",
+    "function": "tool",
+}
 Take = Literal["last", "every"]
 
 
@@ -35,7 +43,12 @@ def pairs_of(record: Mapping[str, Any], take: Take) -> list[dict[str, Any]]:
 def _prompted(record: Mapping[str, Any], take: Take) -> dict[str, Any]:
     prompt, answer, rejected = record.get("prompt"), record.get("completion", record.get("chosen")), record.get("rejected")
     if isinstance(prompt, str) and isinstance(answer, str):
-        return {"system": record.get("system"), "input": prompt, "output": answer, "rejected": rejected if isinstance(rejected, str) else None}
+        return {
+            "system": record.get("system"),
+            "input": prompt,
+            "output": answer,
+            "rejected": rejected if isinstance(rejected, str) else None,
+        }
     del take
     pair = _conversation([*_messages(prompt or []), *_messages(answer)], "last")[0]
     return pair | {"rejected": _messages(rejected)[-1]["content"] if rejected else None}

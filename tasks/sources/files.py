@@ -1,6 +1,6 @@
 """`files` and `seeds`: texts and rows of the user's own files."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -173,5 +173,3 @@ class Seeds(Files):
 
     use: Literal["seeds"] = "seeds"  # type: ignore[assignment]  # each step has its own name
     as_: Literal["documents", "pairs"] = Field(default="pairs", alias="as")
-
-

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from tasks.frames import Skip, frame_of
 from tasks.sources.booktext import Book, declared_charset, read_book
@@ -79,7 +79,7 @@ def _about(book: Book) -> dict[str, Any]:
     return about
 
 
-_MONTHS = "january february march april may june july august september october november december".split()
+_MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
 
 
 def _date(text: str) -> str | None:

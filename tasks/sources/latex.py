@@ -10,18 +10,15 @@ MAX_DEPTH = 40
 MAX_TOKENS = 3_000_000
 
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(\n[ \t]*(?!\n))?")
-_VERBATIM = re.compile(r"\\begin\{(verbatim|lstlisting|Verbatim|comment|filecontents|minted|alltt)\*?\}.*?\\end\{\1\*?\}", re.S)
-_TOKEN = re.compile(r"\\[a-zA-Z@]+\*?[ \t]*|\\.|\n[ \t]*\n\s*|\$\$|[{}$&~\[\]]|\n|[^\\{}$&~\[\]\n]+|\\", re.S)
+_VERBATIM = re.compile(r"\\begin\{(verbatim|lstlisting|Verbatim|comment|filecontents|minted|alltt)\*?\}.*?\\end\{\1\*?\}", re.DOTALL)
+_TOKEN = re.compile(r"\\[a-zA-Z@]+\*?[ \t]*|\\.|\n[ \t]*\n\s*|\$\$|[{}$&~\[\]]|\n|[^\\{}$&~\[\]\n]+|\\", re.DOTALL)
 _INPUT = re.compile(r"\\(?:input|include|subfile|subfileinclude)\s*\{\s*([^{}]+?)\s*\}|\\input\s+([\w./-]+)")
 _MAIN = re.compile(r"\\document(?:class|style)\b")
 _SKIPPED = frozenset(
-    "figure table tabular tabularx longtable array wrapfigure subfigure sidewaystable sidewaysfigure tikzpicture picture "
-    "thebibliography algorithm algorithmic algorithm2e pspicture acknowledgments_ landscape CCSXML tikzcd diagram minipage_ "
-    "displayquote_ teaserfigure SCfigure floatrow tabu supertabular code IEEEkeywords keywords nomenclature forest".split()
+    ["figure", "table", "tabular", "tabularx", "longtable", "array", "wrapfigure", "subfigure", "sidewaystable", "sidewaysfigure", "tikzpicture", "picture", "thebibliography", "algorithm", "algorithmic", "algorithm2e", "pspicture", "acknowledgments_", "landscape", "CCSXML", "tikzcd", "diagram", "minipage_", "displayquote_", "teaserfigure", "SCfigure", "floatrow", "tabu", "supertabular", "code", "IEEEkeywords", "keywords", "nomenclature", "forest"]
 )
 _MATHS = frozenset(
-    "equation align eqnarray gather multline displaymath math alignat flalign split gathered aligned dmath subequations "
-    "IEEEeqnarray prooftree mathpar cases equation_ ceqn".split()
+    ["equation", "align", "eqnarray", "gather", "multline", "displaymath", "math", "alignat", "flalign", "split", "gathered", "aligned", "dmath", "subequations", "IEEEeqnarray", "prooftree", "mathpar", "cases", "equation_", "ceqn"]
 )
 _HEADINGS = {"part": 1, "chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5, "subparagraph": 6}
 _NO_TEXT = {
@@ -35,7 +32,7 @@ _NO_TEXT = {
     "PACS": 1, "pacs": 1, "ead": 1, "orcid": 1, "subjclass": 1, "DeclareMathOperator": 2, "newenvironment": 3, "renewenvironment": 3, "graphicspath": 1,
     "captionsetup": 1, "raisebox": 1, "special": 1, "fbox_": 1, "hskip": 0, "vskip": 0, "kern": 0, "preprint": 1, "received": 1, "numberwithin": 2,
 }  # fmt: skip
-_REFS = frozenset("ref eqref autoref cref Cref pageref nameref vref secref figref subref hyperref_ thmref".split())
+_REFS = frozenset(["ref", "eqref", "autoref", "cref", "Cref", "pageref", "nameref", "vref", "secref", "figref", "subref", "hyperref_", "thmref"])
 _SIGNS = {
     "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø", "O": "Ø", "l": "ł", "L": "Ł", "aa": "å", "AA": "Å", "i": "ı", "j": "ȷ",
     "ldots": "…", "dots": "…", "textellipsis": "…", "textendash": "–", "textemdash": "—", "textquoteleft": "‘", "textquoteright": "’",
@@ -126,9 +123,9 @@ def read_latex(source: str, *, maths: bool = True) -> Paper:
     before, begun, rest = source.partition("\\begin{document}")
     body = rest.partition("\\end{document}")[0] if begun else source
     title = _argument_of("title", source)
-    abstract = re.search(r"\\begin\{abstract\}(.*?)\\end\{abstract\}", source, re.S)
+    abstract = re.search(r"\\begin\{abstract\}(.*?)\\end\{abstract\}", source, re.DOTALL)
     inner = abstract[1] if abstract else _argument_of("abstract", source)
-    body = re.sub(r"\\begin\{abstract\}.*?\\end\{abstract\}", "", body, flags=re.S)
+    body = re.sub(r"\\begin\{abstract\}.*?\\end\{abstract\}", "", body, flags=re.DOTALL)
     body = re.split(r"\\(?:appendix_never|bibliography\s*\{|printbibliography\b|begin\{thebibliography\})", body, maxsplit=1)[0]
     plain = " ".join(_plain(title, macros, maths=maths).split())
     return Paper(_outline(_plain(body, macros, maths=maths)), plain, _tidy(_plain(inner, macros, maths=maths)))
@@ -198,9 +195,7 @@ def _scan(tokens: list[str], state: _State) -> None:
             _math(token, tokens, state)
         elif token in ("{", "}"):
             continue
-        elif token == "~":
-            out.append(" ")
-        elif token == "&":
+        elif token == "~" or token == "&":
             out.append(" ")
         elif token.startswith("\n") and len(token) > 1:
             out.append("\n\n")
@@ -237,7 +232,9 @@ def _command(name: str, tokens: list[str], state: _State) -> None:
         _optional(tokens)
         _group(tokens)
     elif len(name) == 1 and not name.isalpha():
-        state.out.append({"\\": "\n", ",": " ", ";": " ", ":": " ", "!": "", "-": "", "/": "", " ": " ", "@": "", "\n": " "}.get(name, name))
+        state.out.append(
+            {"\\": "\n", ",": " ", ";": " ", ":": " ", "!": "", "-": "", "/": "", " ": " ", "@": "", "\n": " "}.get(name, name)
+        )
     elif _next_is(tokens, "["):
         _optional(tokens)
 

@@ -100,7 +100,9 @@ def folders(units: Iterable[Unit], loose: Sequence[str]) -> list[Unit]:
         folder = unit.key.partition("/")[0] if "/" in unit.key else ""
         if folder and not unit.key.lower().endswith((".gz", ".tar", ".tgz", ".zip", ".xml", ".pdf")):
             held.setdefault(folder, []).append(unit)
-        elif unit.key.lower().endswith(tuple(loose)) or "/" in unit.key or unit.key.lower().endswith((".gz", ".tar", ".tgz", ".xml", ".pdf")):
+        elif (
+            unit.key.lower().endswith(tuple(loose)) or "/" in unit.key or unit.key.lower().endswith((".gz", ".tar", ".tgz", ".xml", ".pdf"))
+        ):
             result.append(unit)
     for folder, files in held.items():
         url = files[0].url[: len(files[0].url) - len(files[0].key) + len(folder)] + "/"

@@ -10,7 +10,13 @@ from tasks.step import Unit
 def origin(step: str, use: str, unit: Unit, record: str = "") -> dict[str, Any]:
     """Give `id`, `source`, `unit`, `span` and `group` of a record; without `record`, of the whole unit."""
     name = f"{unit.key}#{record}" if record else unit.key
-    return {"id": f"{step}/{name}", "source": use, "unit": unit.key, "span": {"file": name, "start": 0, "end": None}, "group": f"{use}:{name}"}
+    return {
+        "id": f"{step}/{name}",
+        "source": use,
+        "unit": unit.key,
+        "span": {"file": name, "start": 0, "end": None},
+        "group": f"{use}:{name}",
+    }
 
 
 def spanned(row: dict[str, Any], text: str) -> dict[str, Any]:

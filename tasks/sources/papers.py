@@ -81,7 +81,12 @@ def _record(element: etree._Element) -> Record:
     return Record(
         _bare(one.get("id") or one.get("identifier", "")),
         one.get("title", ""),
-        people or tuple(fields.get("creator") or fields.get("name") or re.split(r", | and ", one.get("authors", "")) if any(k in one for k in ("creator", "name", "authors")) else ()),
+        people
+        or tuple(
+            fields.get("creator") or fields.get("name") or re.split(r", | and ", one.get("authors", ""))
+            if any(k in one for k in ("creator", "name", "authors"))
+            else ()
+        ),
         one.get("abstract") or one.get("summary") or one.get("description", ""),
         one.get("license") or one.get("rights", ""),
         one.get("created") or one.get("published") or one.get("date") or one.get("datestamp", ""),
@@ -90,7 +95,7 @@ def _record(element: etree._Element) -> Record:
 
 
 def _bare(identifier: str) -> str:
-    return re.sub(r"v\d+$", "", re.sub(r"^(?:oai:arXiv\.org:|https?://arxiv\.org/abs/)", "", identifier.strip(), flags=re.I))
+    return re.sub(r"v\d+$", "", re.sub(r"^(?:oai:arXiv\.org:|https?://arxiv\.org/abs/)", "", identifier.strip(), flags=re.IGNORECASE))
 
 
 def _json(stream: Iterator[bytes]) -> Iterator[Record]:
@@ -105,6 +110,10 @@ def _json(stream: Iterator[bytes]) -> Iterator[Record]:
         if not isinstance(value, dict) or not value.get("id"):
             yield Record(fault="no id")
             continue
-        text = {name: " ".join(str(value.get(name) or "").split()) for name in ("title", "abstract", "license", "categories", "update_date")}
-        people = tuple(" ".join(filter(None, reversed(parts[:2]))) for parts in value.get("authors_parsed") or () if isinstance(parts, list))
+        text = {
+            name: " ".join(str(value.get(name) or "").split()) for name in ("title", "abstract", "license", "categories", "update_date")
+        }
+        people = tuple(
+            " ".join(filter(None, reversed(parts[:2]))) for parts in value.get("authors_parsed") or () if isinstance(parts, list)
+        )
         yield Record(str(value["id"]), text["title"], people, text["abstract"], text["license"], text["update_date"], text["categories"])

@@ -4,8 +4,23 @@ import re
 
 from lxml import etree, html
 
-_LEFT_OUT = ("script", "style", "nav", "header", "footer", "aside", "form", "noscript", "svg", "math", "figure", "table", "iframe", "button")
-_BLOCKS = frozenset("p div section article li ul ol dl dt dd blockquote pre br hr h1 h2 h3 h4 h5 h6 main body tr td th".split())
+_LEFT_OUT = (
+    "script",
+    "style",
+    "nav",
+    "header",
+    "footer",
+    "aside",
+    "form",
+    "noscript",
+    "svg",
+    "math",
+    "figure",
+    "table",
+    "iframe",
+    "button",
+)
+_BLOCKS = frozenset(["p", "div", "section", "article", "li", "ul", "ol", "dl", "dt", "dd", "blockquote", "pre", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "main", "body", "tr", "td", "th"])
 
 
 def read_html(text: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from lxml import etree
@@ -20,8 +20,10 @@ from tasks.step import Context, Reading, SourceStep, Unit
 LICENCE = "CC-BY-SA-4.0"
 ROWS = 500
 
-_REDIRECT = re.compile(r"^\s*#\s*[\w ]{2,20}\s*:?\s*\[\[", re.I)
-_DISAMBIGUATION = re.compile(r"\{\{\s*(?:[\w ]*disambig[\w ]*|dab|hndis|geodis|begriffsklärung|homonymie|desambiguación|disambigua|dp)\s*[|}]", re.I)
+_REDIRECT = re.compile(r"^\s*#\s*[\w ]{2,20}\s*:?\s*\[\[", re.IGNORECASE)
+_DISAMBIGUATION = re.compile(
+    r"\{\{\s*(?:[\w ]*disambig[\w ]*|dab|hndis|geodis|begriffsklärung|homonymie|desambiguación|disambigua|dp)\s*[|}]", re.IGNORECASE
+)
 
 
 class Wikipedia(SourceStep):
@@ -114,11 +116,22 @@ class Wikipedia(SourceStep):
         source = decode(data).text
         outline = read_wikitext(source)
         text = outline.text()
-        reason = "redirect" if _REDIRECT.match(source) else "broken XML" if source.lstrip().startswith(("<?xml", "<mediawiki", "<!DOCTYPE", "<html")) else ""
+        reason = (
+            "redirect"
+            if _REDIRECT.match(source)
+            else "broken XML"
+            if source.lstrip().startswith(("<?xml", "<mediawiki", "<!DOCTYPE", "<html"))
+            else ""
+        )
         if reason or len(text.split()) < max(self.min_words, 1):
             return Reading(frame_of([], "documents"), (Skip(unit.key, "", reason or "too few words"),))
         title = unit.key.rpartition("/")[2].partition(".")[0].replace("_", " ")
-        row = origin(context.step, self.use, unit) | {"title": title, "licence": LICENCE, "sections": outline.sections(), "private": self.private}
+        row = origin(context.step, self.use, unit) | {
+            "title": title,
+            "licence": LICENCE,
+            "sections": outline.sections(),
+            "private": self.private,
+        }
         return Reading(frame_of([spanned(row, text)], "documents"))
 
 

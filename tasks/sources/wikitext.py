@@ -11,20 +11,22 @@ MAX_RENDERED_CHARS = 20_000
 """An inline template that would give more than this is taken for a box and left out."""
 
 _VOID = "ref|references|gallery|timeline|math|chem|ce|score|source|syntaxhighlight|graph|mapframe|maplink|imagemap|hiero|templatestyles|inputbox|categorytree|table"
-_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
-_NOWIKI = re.compile(r"<(nowiki|pre)\b[^>]*?(?:/>|>(.*?)</\1\s*>)", re.S | re.I)
-_SELF_CLOSED = re.compile(rf"<(?:{_VOID})\b[^<>]*?/\s*>", re.I)
-_REMOVED = re.compile(rf"<({_VOID})\b[^<>]*>.*?</\1\s*>", re.S | re.I)
-_BREAK = re.compile(r"<(?:br|hr|p|/p|div|/div|blockquote|/blockquote|poem|/poem|li|/li)\b[^<>]*>", re.I)
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_NOWIKI = re.compile(r"<(nowiki|pre)\b[^>]*?(?:/>|>(.*?)</\1\s*>)", re.DOTALL | re.IGNORECASE)
+_SELF_CLOSED = re.compile(rf"<(?:{_VOID})\b[^<>]*?/\s*>", re.IGNORECASE)
+_REMOVED = re.compile(rf"<({_VOID})\b[^<>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_BREAK = re.compile(r"<(?:br|hr|p|/p|div|/div|blockquote|/blockquote|poem|/poem|li|/li)\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*\b[^<>]*>")
 _TOKEN = re.compile(r"\{\{|\}\}|\{\||\|\}|\[\[|\]\]|\|")
-_EXTERNAL = re.compile(r"\[(?:https?:|ftp:|mailto:)?//?[^\s\[\]<>]+(?:[ \t]+([^\[\]\n]*))?\]|\[(?:https?|ftp|mailto):[^\s\[\]]+(?:\s+([^\[\]\n]*))?\]")
+_EXTERNAL = re.compile(
+    r"\[(?:https?:|ftp:|mailto:)?//?[^\s\[\]<>]+(?:[ \t]+([^\[\]\n]*))?\]|\[(?:https?|ftp|mailto):[^\s\[\]]+(?:\s+([^\[\]\n]*))?\]"
+)
 _QUOTES = re.compile(r"'{2,5}")
 _MAGIC = re.compile(r"__[A-Z]+__")
 _HEADING = re.compile(r"^(={1,6})[ \t]*(.+?)[ \t]*\1[ \t]*$")
 _LIST = re.compile(r"^[*#:;]+[ \t]*")
 _CELL = re.compile(r"^\s*(?:\{\||\|\}|\|-|\|\+|!|\|)")
-_DROPPED_LINK = re.compile(r"^\s*:?\s*(?:[\w\- ]{2,30})\s*:", re.U)
+_DROPPED_LINK = re.compile(r"^\s*:?\s*(?:[\w\- ]{2,30})\s*:", re.UNICODE)
 _HOLES = (
     (re.compile(r"\(\s*(?:(?:[,;:/]|\bor\b|\band\b)\s*)+"), "("),
     (re.compile(r"(?:\s*[,;:/])+\s*\)"), ")"),
@@ -34,8 +36,7 @@ _HOLES = (
     (re.compile(r"[ \t\u00a0]{2,}"), " "),
 )
 FILES = frozenset(
-    "file image media category datei bild kategorie fichier catégorie archivo imagen categoría immagine categoria ficheiro imagem bestand "
-    "afbeelding categorie plik grafika kategoria файл изображение категория ファイル 画像 カテゴリ 文件 分类 ملف تصنيف fil kategori tiedosto luokka tập_tin thể_loại".split()
+    ["file", "image", "media", "category", "datei", "bild", "kategorie", "fichier", "catégorie", "archivo", "imagen", "categoría", "immagine", "categoria", "ficheiro", "imagem", "bestand", "afbeelding", "categorie", "plik", "grafika", "kategoria", "файл", "изображение", "категория", "ファイル", "画像", "カテゴリ", "文件", "分类", "ملف", "تصنيف", "fil", "kategori", "tiedosto", "luokka", "tập_tin", "thể_loại"]
 )
 """Link prefixes of files and categories in the larger languages; English ones work everywhere."""
 

@@ -16,7 +16,7 @@ PACKAGES = ("tasks", "expectations", "flows")
 SHAPING = ("polars", "pyarrow", "numba", "numpy")
 """Libraries whose version is part of every code digest."""
 
-_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)|import[ \t]+([\w.]+))", re.M)
+_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)|import[ \t]+([\w.]+))", re.MULTILINE)
 
 
 def canonical(value: object) -> bytes:

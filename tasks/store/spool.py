@@ -72,9 +72,7 @@ class ParquetSpool:
 
     def _open(self, schema: pa.Schema) -> pq.ParquetWriter:
         options = {"compression_level": LEVEL} if self._compression == "zstd" else {}
-        return pq.ParquetWriter(
-            self.path, schema, compression=self._compression, write_page_checksum=True, version="2.6", **options
-        )
+        return pq.ParquetWriter(self.path, schema, compression=self._compression, write_page_checksum=True, version="2.6", **options)
 
 
 @contextmanager

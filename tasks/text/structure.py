@@ -12,11 +12,7 @@ from tasks.text.words import hash_of, hash_word, next_word
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 """Rae et al. 2021, Table A1."""
 
-ARCHAIC = (
-    "thee thou thy thine ye hath doth dost hast art wilt shalt whilst whence thence hither thither wherefore "
-    "betwixt ere oft unto upon nay methinks verily lest hereby thereof whereof wherein therein hitherto mine "
-    "forsooth twas tis 'tis 'twas o'er e'en countenance discourse vexed ado forthwith henceforth"
-).split()
+ARCHAIC = ["thee", "thou", "thy", "thine", "ye", "hath", "doth", "dost", "hast", "art", "wilt", "shalt", "whilst", "whence", "thence", "hither", "thither", "wherefore", "betwixt", "ere", "oft", "unto", "upon", "nay", "methinks", "verily", "lest", "hereby", "thereof", "whereof", "wherein", "therein", "hitherto", "mine", "forsooth", "twas", "tis", "'tis", "'twas", "o'er", "e'en", "countenance", "discourse", "vexed", "ado", "forthwith", "henceforth"]
 """Words far commoner before 1900 than after; counted by the style score."""
 
 NAMES = (

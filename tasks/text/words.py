@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from tasks.text.arrow import Bytes, Hashes, Offsets, buffers
-from tasks.text.classes import ALONE, ALPHA, Classes, LIMIT, Lower, SPACE, WORD, decode, table
+from tasks.text.classes import ALONE, ALPHA, LIMIT, SPACE, WORD, Classes, Lower, decode, table
 from tasks.text.hashing import GOLDEN, PRIME, mix
 from tasks.text.kernel import kernel
 

@@ -1,6 +1,7 @@
 """YAML to recipe, with every fault at once: file, line, place, value, rule and the nearest right name."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -95,13 +96,13 @@ def _header(data: Mapping[str, Any]) -> tuple[Header | None, list[Fault]]:
 
 def _steps(data: Any) -> tuple[dict[str, Step | None], list[Fault]]:
     if not isinstance(data, dict) or not data:
-        return {}, [Fault("steps", "a recipe needs a mapping of at least one step", _shown(data))]
+        return {}, [Fault("steps", "a recipe needs a mapping of at least one step", _shown(data), shape=True)]
     faults: list[Fault] = []
     steps: dict[str, Step | None] = {}
     for name, value in data.items():
         _, named = _shaped(Header, {"name": name}, f"steps.{name}")
         faults.extend(
-            Fault(fault.place.removesuffix(".name"), "the name of a step is made of letters, digits, _ and -", name) for fault in named
+            Fault(fault.place.removesuffix(".name"), "the name of a step is made of letters, digits, _ and -", name, shape=True) for fault in named
         )
         steps[name], found = _step(f"steps.{name}", value)
         faults.extend(found)
@@ -110,11 +111,11 @@ def _steps(data: Any) -> tuple[dict[str, Step | None], list[Fault]]:
 
 def _step(place: str, value: Any) -> tuple[Step | None, list[Fault]]:
     if not isinstance(value, dict) or "use" not in value:
-        return None, [Fault(place, "a step is a mapping with `use`", _shown(value), f"One of: {', '.join(catalogue())}.")]
+        return None, [Fault(place, "a step is a mapping with `use`", _shown(value), f"One of: {', '.join(catalogue())}.", shape=True)]
     kind = catalogue().get(value["use"]) if isinstance(value["use"], str) else None
     if kind is None:
         use = str(value["use"])
-        return None, [Fault(f"{place}.use", "is no kind of step", use, nearest(use, catalogue()) or f"One of: {', '.join(catalogue())}.")]
+        return None, [Fault(f"{place}.use", "is no kind of step", use, nearest(use, catalogue()) or f"One of: {', '.join(catalogue())}.", shape=True)]
     return _shaped(kind, value, place)
 
 
@@ -129,9 +130,7 @@ def _shaped(model: type[Shape], data: Mapping[str, Any], place: str, more: Seque
             if earlier is None:
                 found[fault.place] = fault
             elif fault.rule not in earlier.rule:
-                found[fault.place] = Fault(
-                    earlier.place, f"{earlier.rule}, or {fault.rule.removeprefix('must be ')}", earlier.value, earlier.remedy
-                )
+                found[fault.place] = replace(earlier, rule=f"{earlier.rule}, or {fault.rule.removeprefix('must be ')}")
         return None, list(found.values())
     except (TypeError, orjson.JSONEncodeError) as error:
         return None, [Fault(place, f"holds a value that YAML cannot say: {error}")]
@@ -151,12 +150,12 @@ def _fault(model: type[BaseModel], data: Any, entry: Any, place: str, more: Sequ
     where = f"{place}.{dotted(tuple(path))}".strip(".") if path else place
     if entry["type"] == "extra_forbidden":
         names = (*_fields(model, path[:-1]), *more)
-        return Fault(where, "is no key here", str(path[-1]), nearest(str(path[-1]), names) or f"Known: {', '.join(names)}.")
+        return Fault(where, "is no key here", str(path[-1]), nearest(str(path[-1]), names) or f"Known: {', '.join(names)}.", shape=True)
     if entry["type"] == "missing":
-        return Fault(where, "is required and absent", remedy=f"Add `{path[-1]}: …`.")
+        return Fault(where, "is required and absent", remedy=f"Add `{path[-1]}: …`.", shape=True)
     rule = str(entry["msg"]).replace("Input should be", "must be").replace("Value error, ", "")
     word = WORDS_FOR_BOOLEANS.get(str(held).lower()) if "bool" in entry["type"] else None
-    return Fault(where, rule[0].lower() + rule[1:], _shown(held), f"Only true and false are booleans: write `{word}`." if word else "")
+    return Fault(where, rule[0].lower() + rule[1:], _shown(held), f"Only true and false are booleans: write `{word}`." if word else "", shape=True)
 
 
 def _fields(model: type[BaseModel], path: Sequence[str | int]) -> tuple[str, ...]:
@@ -187,7 +186,7 @@ def _placed(fault: Fault, file: str, marked: Marked) -> Fault:
     while not line and place:
         line = by_place.get(place, 0)
         place = place[: max(place.rfind("."), place.rfind("["), 0)]
-    return Fault(fault.place, fault.rule, fault.value, fault.remedy, fault.file or file, line or (1 if marked.lines else 0))
+    return replace(fault, file=fault.file or file, line=line or (1 if marked.lines else 0))
 
 
 def _change(data: dict[str, Any], change: str) -> list[Fault]:

@@ -52,6 +52,8 @@ class Fault:
     remedy: str = ""
     file: str = ""
     line: int = 0
+    shape: bool = False
+    """Whether a key or value is of the wrong form, which the JSON Schema tells too."""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""

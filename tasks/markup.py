@@ -97,6 +97,8 @@ def read_yaml(text: str) -> Marked:
 
 def _value(node: yaml.Node, path: Path, marked: Marked) -> Any:
     marked.lines[path] = node.start_mark.line + 1
+    if not str(node.tag).startswith("tag:yaml.org,2002:") or "python" in str(node.tag):
+        marked.faults.append(Fault(dotted(path), "tags are not followed", str(node.tag), line=node.start_mark.line + 1))
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, (*path, place), marked) for place, item in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):

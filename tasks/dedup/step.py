@@ -83,7 +83,7 @@ class Dedup(BarrierStep):
         from tasks.text.hashing import hash_texts
         from tasks.text.signatures import band_keys
 
-        text = rows.select(self._text(rows.columns)).to_series()
+        text = rows.select(self.compared_text(rows.columns)).to_series()
         split = pl.col("split") if "split" in rows.columns else pl.lit(None, dtype=pl.String)
         maker = pl.col("generator").str.head(4) if "generator" in rows.columns else pl.lit(None, dtype=pl.String)
         rank = split.replace_strict({"test": 0, "validation": 1}, default=2, return_dtype=pl.Int32) * 4
@@ -97,7 +97,8 @@ class Dedup(BarrierStep):
         )
         return base.with_columns(band_keys(text, *self.near.bands()).alias("bands")) if self.near else base
 
-    def _text(self, columns: Sequence[str]) -> pl.Expr:
+    def compared_text(self, columns: Sequence[str]) -> pl.Expr:
+        """Give the expression of what is compared."""
         return pl.concat_str([pl.col(name).fill_null("") for name in self._compared(columns)], separator="\n").alias("text")
 
     def settle(self, summaries: pl.DataFrame, context: Context, reread: Reread) -> pl.DataFrame:
@@ -133,7 +134,7 @@ def _normal(text: pl.Series) -> pl.Series:
 
 
 def _candidates(rows: pl.DataFrame) -> tuple[Ids, Ids]:
-    flat = rows.select("n", "bands").explode("bands").sort("bands", "n")
+    flat = rows.select("n", "bands").explode("bands", empty_as_null=False).sort("bands", "n")
     bucket = flat.with_columns(size=pl.len().over("bands"), place=pl.int_range(pl.len()).over("bands")).filter(pl.col("size") > 1)
     small = bucket.filter(pl.col("size") <= MAX_BUCKET)
     pairs = small.join(small, on="bands", suffix="_b").filter(pl.col("n") < pl.col("n_b")).select("n", "n_b")
@@ -158,7 +159,7 @@ def _verified(rows: pl.DataFrame, pairs: tuple[Ids, Ids], step: Dedup, reread: R
     texts: list[pl.Series] = []
     for (part,), group in place.group_by("part", maintain_order=True):
         again = reread(int(str(part)), group["row"].to_list())
-        texts.append(again.select(step._text(again.columns)).to_series())
+        texts.append(again.select(step.compared_text(again.columns)).to_series())
     similar = jaccard(shingle_sets(pl.concat(texts)), np.searchsorted(touched, left), np.searchsorted(touched, right))
     good = similar >= step.near.similarity
     return left[good], right[good]

@@ -38,4 +38,5 @@ GROUPS: dict[str, Callable[[pl.Series], pl.DataFrame]] = {
 
 def measure(texts: pl.Series, groups: Iterable[str]) -> pl.DataFrame:
     """Measure the named groups of features, side by side; the groups of one table do not overlap."""
-    return pl.concat([GROUPS[group](texts) for group in sorted(set(groups))], how="horizontal")
+    tables = [GROUPS[group](texts) for group in sorted(set(groups))]
+    return pl.DataFrame([column for table in tables for column in table])

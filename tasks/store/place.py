@@ -1,6 +1,7 @@
 """One store: a folder on any fsspec file system, with whole reads and all-or-nothing writes."""
 
 import errno
+import functools
 import os
 import shutil
 import tempfile
@@ -63,7 +64,11 @@ class Place:
 
     @classmethod
     def at(cls, url: str) -> "Place":
-        """Open the folder at `url`; nothing is created yet."""
+        """Open the folder at `url`; nothing is created yet. A process opens each address once."""
+        return _opened(url)
+
+    @classmethod
+    def _open(cls, url: str) -> "Place":
         refuse_secrets(url)
         try:
             fs, root = fsspec.core.url_to_fs(url, **FRESH)
@@ -179,6 +184,11 @@ class Place:
         if self.fs.exists(full):
             self.fs.rm_file(full)
         self.fs.mv(temporary, full)
+
+
+@functools.lru_cache(maxsize=64)
+def _opened(url: str) -> Place:
+    return Place._open(url)  # noqa: SLF001  the cached half of `Place.at`
 
 
 def _sync(path: Path) -> None:

@@ -52,7 +52,8 @@ def verify(dataset: Place, version: str | None = None) -> Verdict:
         _check_file(dataset, below, entry, verdict)
     named = {f"{below}{entry['path']}" for entry in manifest["files"]} | {f"{below}manifest.json"}
     own = ("latest.json", "runs/") if not below else ()
-    extra = [name for name in dataset.names(below.rstrip("/")) if name not in named and not name.startswith(own or ("\0",))]
+    found = (name for name in dataset.names(below.rstrip("/")) if "/.tmp-" not in f"/{name}")
+    extra = [name for name in found if name not in named and not name.startswith(own or ("\0",))]
     verdict.corrupt.extend(f"{name}: not named in the manifest" for name in extra)
     return verdict
 

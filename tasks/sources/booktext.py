@@ -28,6 +28,8 @@ _CREDITS = re.compile(
     r"HTML version by|Credits:|Updated editions|Proofread by|Digitized by)",
     re.IGNORECASE,
 )
+_ABOUT_THE_FILE = re.compile(r"\be-?texts?\b|\bproject gutenberg\b", re.I)
+"""What only words about the file, not the book, say; believed near its ends."""
 _NOTE = re.compile(r"^\W*transcriber['’]?s?['’]?\s+notes?\b", re.IGNORECASE)
 _CHAPTER = re.compile(
     r"^(?:(?:CHAPTER|BOOK|PART|VOLUME|CANTO|ACT|SCENE|LETTER|STAVE|SECTION)\b[ .:\-—]*(?:[IVXLCDM]+\b|\d+|THE\b|ONE|TWO|THREE|FOUR|FIVE|SIX|SEVEN|EIGHT|NINE|TEN|FIRST|SECOND|THIRD|LAST)"
@@ -100,7 +102,7 @@ def _header_end(text: str) -> tuple[int, bool]:
 def _confidence(text: str, *, marked: bool, ended: bool, head: str) -> float:
     words = text.count(" ")
     if words < 100:
-        return 0.2
+        return 0.6 if marked and ended and words > 10 else 0.2
     letters = sum(char.isalpha() or char.isspace() for char in text[:20_000]) / min(len(text), 20_000)
     named = "gutenberg" in head.lower()
     return round(min(0.99, 0.3 * letters + 0.25 + 0.25 * marked + 0.1 * ended + 0.1 * named), 2)
@@ -137,7 +139,7 @@ def _without_notes(paragraphs: list[str]) -> Iterator[str]:
             skipping = edge and not closed and place > count - 12
             if len(paragraph) < 4000:
                 continue
-        if skipping or (place < 12 and _CREDITS.match(bare)):
+        if skipping or (place < 12 and _CREDITS.match(bare)) or (edge and _ABOUT_THE_FILE.search(paragraph)):
             continue
         yield paragraph
 

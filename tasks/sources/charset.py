@@ -30,14 +30,14 @@ def decode(data: bytes, declared: str | None = None) -> Decoded:
     for bom, name in _BOMS:
         if data.startswith(bom):
             return Decoded(_clean(data[len(bom) :].decode(name, "replace")), name)
+    zeros = (data[:4000:2].count(0), data[1:4000:2].count(0))
+    if len(data) >= 8 and max(zeros) > 3 * min(len(data), 4000) // 16:
+        name = "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+        return Decoded(_clean(data.decode(name, "replace")), name)
     try:
         return Decoded(_clean(data.decode("utf-8")), "utf-8")
     except UnicodeDecodeError:
         pass
-    zeros = (data[:4000:2].count(0), data[1:4000:2].count(0))
-    if max(zeros) > 3 * min(len(data), 4000) // 16:
-        name = "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
-        return Decoded(_clean(data.decode(name, "replace")), name)
     if declared and _trusted(declared):
         try:
             return Decoded(_clean(data.decode(declared)), declared.lower())

@@ -1,0 +1,245 @@
+import bz2
+import gzip
+import io
+import json
+import lzma
+import tarfile
+import zipfile
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tasks.errors import SourceError
+from tasks.sources.arxiv import Arxiv
+from tasks.sources.charset import decode
+from tasks.sources.files import Files, Seeds
+from tasks.sources.gutenberg import Gutenberg
+from tasks.sources.wikipedia import Wikipedia
+from tasks.sources.wikitext import read_wikitext
+from tests.sources.helpers import read_all, reasons
+from tests.texts import prose
+
+
+def test_a_bad_line_costs_itself_only(tmp_path: Path) -> None:
+    lines = ['{"text": "good one"}', "{broken", '{"text": 5}', "[1]", '{"text": "good two"}', '{"text": "bad \\ud800"}', ""]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    rows, skips = read_all(Files(path="x"), [str(tmp_path / "a.jsonl")])
+    assert [row["text"] for row in rows] == ["good one", "good two"]
+    assert {skip.place for skip in skips} == {"2", "3", "4", "6"}
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_compressed_files_are_read_by_what_they_are(tmp_path: Path, pack: object) -> None:
+    (tmp_path / "a.jsonl.gz").write_bytes(pack(b'{"text": "inside"}\n'))  # type: ignore[operator]
+    rows, _ = read_all(Files(path="x"), [str(tmp_path)])
+    assert [row["text"] for row in rows] == ["inside"]
+
+
+def test_a_cut_archive_gives_what_was_good_and_says_so(tmp_path: Path) -> None:
+    data = gzip.compress("".join(json.dumps({"text": prose(n)}) + "\n" for n in range(3000)).encode())
+    (tmp_path / "a.jsonl.gz").write_bytes(data[: len(data) // 2])
+    rows, skips = read_all(Files(path="x"), [str(tmp_path)])
+    assert 500 < len(rows) < 3000
+    assert "gzip ends too early" in reasons(skips)
+
+
+def test_a_bomb_is_stopped(tmp_path: Path) -> None:
+    (tmp_path / "a.txt.bz2").write_bytes(bz2.compress(b"\0" * (100 << 20)))
+    (tmp_path / "b.txt").write_text("good")
+    rows, skips = read_all(Files(path="x"), [str(tmp_path)])
+    assert [row["text"] for row in rows] == ["good"]
+    assert "swells" in skips[0].reason
+
+
+def test_members_of_archives_never_leave_them(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        for name in ("good.txt", "../evil.txt", "/abs.txt", "._good.txt"):
+            info = tarfile.TarInfo(name)
+            info.size = 5
+            archive.addfile(info, io.BytesIO(b"words"))
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as zipped:
+        zipped.writestr("in/zip.txt", "zipped")
+        zipped.writestr("../up.txt", "up")
+    rows, _ = read_all(Files(path="x"), [str(tmp_path)])
+    assert sorted(row["text"] for row in rows) == ["words", "zipped"]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("problem;solution\nEn ä;Ein ö\n".encode("cp1252"), [("En ä", "Ein ö")]),
+        ("\ufeffproblem,solution\na,\"b, c\"\n".encode(), [("a", "b, c")]),
+        (b"problem\tsolution\r\na\tb\r\n", [("a", "b")]),
+        (b'problem,solution\n"a\nb",c\nonly one\nd,e\n', [("a\nb", "c"), ("d", "e")]),
+        ("problem,solution\na,b\n".encode("utf-16"), [("a", "b")]),
+    ],
+    ids=["semicolons in cp1252", "BOM and quotes", "tabs and CRLF", "line in a cell, short row", "UTF-16"],
+)  # fmt: skip
+def test_csv_as_spreadsheets_write_it(tmp_path: Path, data: bytes, expected: list[tuple[str, str]]) -> None:
+    (tmp_path / "a.csv").write_bytes(data)
+    rows, _ = read_all(Seeds(path="x", columns={"input": "problem", "output": "solution"}), [str(tmp_path)])
+    assert [(row["input"], row["output"]) for row in rows] == expected
+    assert all(row["generator"] == "human" for row in rows)
+
+
+RECORDS = {
+    "prompt": {"prompt": "q", "completion": "a"},
+    "chat": {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]},
+    "alpaca": {"instruction": "do", "input": "it", "output": "a"},
+    "sharegpt": {"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]},
+    "trl": {"prompt": "q", "chosen": "a", "rejected": "b"},
+    "trl chat": {"prompt": [{"role": "user", "content": "q"}], "chosen": [{"role": "assistant", "content": "a"}], "rejected": [{"role": "assistant", "content": "b"}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", RECORDS)
+def test_rows_that_trainers_use_are_recognised(tmp_path: Path, form: str) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps(RECORDS[form]) + "\n" + '{"odd": 1}\n')
+    (row,), skips = read_all(Seeds(path="x"), [str(tmp_path)])
+    assert row["output"] == "a"
+    assert row["input"] == ("do\n\nit" if form == "alpaca" else "q")
+    assert row["rejected"] == ("b" if form.startswith("trl") else None)
+    assert row["system"] == ("s" if form == "chat" else None)
+    assert len(skips) == 1
+
+
+def test_every_turn_of_a_conversation_can_become_a_pair(tmp_path: Path) -> None:
+    turns = [{"role": role, "content": str(n)} for n, role in enumerate(["user", "assistant"] * 3)]
+    (tmp_path / "a.jsonl").write_text(json.dumps({"messages": turns}))
+    rows, _ = read_all(Seeds(path="x", turns="every"), [str(tmp_path)])
+    assert [(row["input"], row["output"], len(row["turns"])) for row in rows] == [("0", "1", 0), ("2", "3", 2), ("4", "5", 4)]
+    assert len({row["id"] for row in rows}) == 3
+
+
+def test_parquet_rows_keep_unused_fields_in_attrs(tmp_path: Path) -> None:
+    pl.DataFrame({"body": ["words"], "stars": [4]}).write_parquet(tmp_path / "a.parquet")
+    (row,), _ = read_all(Files(path="x", columns={"text": "body"}), [str(tmp_path)])
+    assert row["text"] == "words"
+    assert json.loads(row["attrs"]) == {"stars": 4}
+
+
+def test_html_gives_its_main_text(tmp_path: Path) -> None:
+    page = "<html><head><title>T</title><script>evil()</script></head><body><nav>menu</nav><main><p>One <b>bold</b> word.</p><p>Two.</p></main></body></html>"
+    (tmp_path / "a.html").write_text(page)
+    (row,), _ = read_all(Files(path="x"), [str(tmp_path)])
+    assert (row["title"], row["text"]) == ("T", "One bold word.\n\nTwo.")
+
+
+def test_nothing_that_matches_is_an_error_that_names_the_pattern(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no file matches"):
+        Files(path="x").units([str(tmp_path / "*.none")])
+
+
+@pytest.mark.parametrize(
+    ("data", "text", "encoding"),
+    [
+        ("naïve\r\nline".encode(), "naïve\nline", "utf-8"),
+        ("naïve".encode("cp1252"), "naïve", "cp1252"),
+        ("é one\n".encode() + "é two".encode("cp1252"), "é one\né two", "mixed"),
+        ("words".encode("utf-16-le"), "words", "utf-16-le"),
+        ("\ufeffwords".encode("utf-16"), "words", "utf-16-le"),
+        (b"a\x00\x07b", "ab", "utf-8"),
+    ],
+)
+def test_bytes_become_text_whatever_they_declare(data: bytes, text: str, encoding: str) -> None:
+    assert decode(data, "ISO-8859-1") == (text, encoding)
+
+
+def test_wikitext_loses_its_markup_and_keeps_its_words() -> None:
+    source = (
+        "{{Infobox|a=[[b]]|c={{d}}}}\n'''Lorry''' (from {{lang|fr|lorrie}}, {{IPA|x}}) is {{convert|12|km|mi}} [[road|long]].<ref>no</ref>\n\n"
+        "[[File:x.jpg|thumb|A [[caption]]]]\n== Use ==\n* first [[item]]\n* second\n{| class=x\n| cell\n|}\nAfter<!-- no --> it &amp; all. [http://x.y shown]\n"
+        "[[Category:Cars]]"
+    )
+    outline = read_wikitext(source)
+    assert outline.text() == "Lorry (from lorrie) is 12 km long.\n\nfirst item\nsecond\n\nAfter it & all. shown"
+    (section,) = outline.sections()
+    assert (section["title"], section["level"]) == ("Use", 2)
+    assert outline.text().encode()[section["start"] :].decode().startswith("first item")
+
+
+@pytest.mark.parametrize("source", ["{{" * 5000, "[[" * 5000 + "x", "{{a|" * 3000 + "}}" * 3000, "{| " * 300, "}}" * 100 + "words", "{{a\n\nwords after"])
+def test_broken_nesting_of_any_depth_ends(source: str) -> None:
+    read_wikitext(source).text()
+
+
+def test_one_broken_page_of_a_dump_costs_one_page(tmp_path: Path) -> None:
+    page = "<page><title>{0}</title><ns>0</ns><id>{1}</id><revision><text>{2}</text></revision></page>"
+    pages = [page.format("A", 1, prose(1)), page.format("B", 2, "&broken; <x"), page.format("C", 3, prose(3)), page.format("D", 4, prose(4))[:80]]
+    (tmp_path / "d.xml").write_text('<mediawiki xml:lang="en"><siteinfo><dbname>w</dbname></siteinfo>' + "\n".join(pages), encoding="utf-8")
+    rows, skips = read_all(Wikipedia(path="x"), [str(tmp_path)])
+    assert [row["title"] for row in rows] == ["A", "C"]
+    assert reasons(skips) == {"broken XML": 1, "record cut in the middle": 1}
+
+
+def test_entities_in_xml_are_not_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("SECRET")
+    page = f'<page><title>A</title><ns>0</ns><id>1</id><revision><text>{prose(1)} &x;</text></revision></page>'
+    (tmp_path / "d.xml").write_text(f'<!DOCTYPE m [<!ENTITY x SYSTEM "{secret}">]><mediawiki>{page}</mediawiki>')
+    rows, skips = read_all(Wikipedia(path="x"), [str(tmp_path / "d.xml")])
+    assert "SECRET" not in str(rows) + str(skips)
+
+
+BOOK = "The Project Gutenberg eBook of T\n\nTitle: T\nAuthor: A B\nLanguage: French\n\n{start}\n\nProduced by C\n\n{body}\n\n{end}\n\nlicence words\n"
+
+
+def book(body: str, start: str = "*** START OF THE PROJECT GUTENBERG EBOOK T ***", end: str = "*** END OF THE PROJECT GUTENBERG EBOOK T ***") -> str:
+    return BOOK.format(start=start, body=body, end=end)
+
+
+def test_a_book_is_unwrapped_and_its_verse_is_not(tmp_path: Path) -> None:
+    wrapped = "\n".join(line for n in range(30) for line in _wrap(prose(n, 2)) + [""])
+    verse = "    A line of verse,\n    another short one,\n      and an indented."
+    again = "*** START OF THE PROJECT GUTENBERG EBOOK T ***"
+    (tmp_path / "t.txt").write_text(book(f"CHAPTER I\n\n{wrapped}\n{verse}\n\n{again}\n\nCHAPTER II\n\n{wrapped}"))
+    (row,), _ = read_all(Gutenberg(path="x"), [str(tmp_path)])
+    assert prose(3, 2) in row["text"]
+    assert verse in row["text"]
+    assert "GUTENBERG" not in row["text"]
+    assert "Produced by" not in row["text"]
+    assert "licence words" not in row["text"]
+    assert [section["title"] for section in row["sections"]] == ["CHAPTER I", "CHAPTER II"]
+    assert (row["title"], row["authors"], row["language"]) == ("T", ["A B"], "fr")
+
+
+def _wrap(text: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, 70)
+
+
+def test_licences_of_papers_are_an_allow_list(tmp_path: Path) -> None:
+    body = "\\documentclass{article}\\begin{document}\\section{One}" + prose(1) + "\\end{document}"
+    for number in (1, 2, 3):
+        (tmp_path / f"2601.0000{number}.tex").write_text(body)
+    licences = {1: "http://creativecommons.org/licenses/by/4.0/", 2: "http://arxiv.org/licenses/nonexclusive-distrib/1.0/"}
+    metadata = "\n".join(json.dumps({"id": f"2601.0000{n}", "title": f"T{n}", "license": licence, "abstract": "x"}) for n, licence in licences.items())
+    rows, skips = read_all(Arxiv(path="x", metadata="m"), [f"{tmp_path}/*.tex"], {"metadata": metadata})
+    assert [(row["title"], row["licence"]) for row in rows] == [("T1", "CC-BY-4.0")]
+    assert set(reasons(skips)) == {"licence LicenseRef-arXiv-nonexclusive-distrib", "licence unknown"}
+
+
+def test_latex_macros_inputs_and_accents_become_words(tmp_path: Path) -> None:
+    folder = tmp_path / "2601.00001"
+    folder.mkdir()
+    main = (
+        "\\documentclass{article}\n\\newcommand{\\sys}[1]{the \\emph{#1} system}\n\\def\\loop{\\loop}\n\\title{A \\textbf{title}}\n\\begin{document}\n"
+        "\\begin{abstract}Short.\\end{abstract}\n\\section{One \\& two}\nWe tried \\sys{red} on caf\\'e data~\\cite{x}, see Figure~\\ref{f}. % no\n"
+        "\\begin{figure}\\caption{gone}\\end{figure}\nWith $x^2$ we won.\n\\input{more}\n\\input{main}\n\\loop after\n\\begin{thebibliography}{9}gone\\end{thebibliography}\n"
+        "\\end{document}"
+    )
+    (folder / "main.tex").write_text(main)
+    (folder / "more.tex").write_text("More ``quoted'' words --- here. " + prose(5))
+    (row,), _ = read_all(Arxiv(path="x", licences="any"), [str(tmp_path)])
+    assert "We tried the red system on café data, see Figure [ref]." in row["text"]
+    assert "With $x^2$ we won." in row["text"]
+    assert "More “quoted” words — here." in row["text"]
+    assert "gone" not in row["text"]
+    assert row["title"] == "A title"
+    assert json.loads(row["attrs"])["abstract"] == "Short."
+    assert [section["title"] for section in row["sections"]] == ["One & two"]

@@ -9,13 +9,23 @@ WORDS = (
 ).split()
 
 
+FORMS = (
+    "The {a} that we have seen near the {b} belongs to the {c} and to the {d} of number {n}.",
+    "Nobody asked, in {n} years, to whom the {a} was sold or with what {b} it came.",
+    "Put a {a} beside every {b}, and then wait until the {c} begins to look like {n} others.",
+    "When it rained, {n} of them carried the {a} home with great care; the {b} stayed out.",
+    "Is there a {a} so old that {n} people have not told the {b} about it?",
+    "She counted {n} steps from {a} to {b} before the {c} was heard again, far below.",
+)
+
+
 def prose(seed: int, sentences: int = 8) -> str:
     """Make readable sentences that pass the quality rules; the same for the same seed."""
     draw = random.Random(seed)
     made = []
     for _ in range(sentences):
         a, b, c, d = (draw.choice(WORDS) for _ in range(4))
-        made.append(f"The {a} that we have seen near the {b} belongs to the {c} and to the {d} of number {draw.randrange(1000)}.")
+        made.append(draw.choice(FORMS).format(a=a, b=b, c=c, d=d, n=draw.randrange(2, 1000)))
     return " ".join(made)
 
 

@@ -1,0 +1,164 @@
+"""Dedup, split and select as laws over rows."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.dedup.components import components
+from tasks.dedup.step import Dedup, Near
+from tasks.errors import GateError
+from tasks.frames import conform
+from tasks.selection import Select
+from tasks.splits import Split
+from tasks.step import BarrierStep, Context
+from tests.texts import WORDS, prose
+
+
+def documents(texts: list[str], **more: Any) -> pl.DataFrame:
+    rows = {"id": [f"a/{n:04}" for n in range(len(texts))], "text": texts, **more}
+    return conform(pl.DataFrame(rows, schema_overrides={"text": pl.String}), "documents")
+
+
+def settle(step: BarrierStep, rows: pl.DataFrame, shards: int = 2, seed: int = 0) -> pl.DataFrame:
+    """Run a barrier over rows cut into shards; give the rows with what was settled."""
+    bounds = np.linspace(0, rows.height, shards + 1).astype(int)
+    parts = [rows.slice(a, b - a).with_row_index("row") for a, b in zip(bounds, bounds[1:], strict=False)]
+    context = Context("step", seed)
+    wanted = set(step.reads(rows.columns)) | {"row"}
+    seen = [part.select([name for name in part.columns if name in wanted]) for part in parts]
+    summaries = pl.concat([step.summarise(part, context).select(pl.lit(n, dtype=pl.UInt32).alias("part"), pl.all()) for n, part in enumerate(seen)])
+    settled = step.settle(summaries, context, lambda part, chosen: seen[part].filter(pl.col("row").is_in(list(chosen))))
+    return pl.concat([part.join(settled.filter(pl.col("part") == n), on="row", maintain_order="left") for n, part in enumerate(parts)])
+
+
+def edited(text: str, places: list[int]) -> str:
+    words = text.split()
+    for place in places:
+        words[place % len(words)] = f"other{place}"
+    return " ".join(words)
+
+
+def test_exact_duplicates_go_and_name_the_one_that_stays() -> None:
+    rows = settle(Dedup(), documents(["A text, here.", "a TEXT here", "another", "  A text here!", ""]))
+    assert rows["keep"].to_list() == [False, False, True, True, True]
+    assert rows["duplicate_of"].to_list() == ["a/0003", "a/0003", None, None, None]
+
+
+def test_near_duplicates_are_found_verified_and_joined() -> None:
+    base = [prose(n, 12) for n in range(40)]
+    copies = [edited(text, [n]) for n, text in enumerate(base[:20])]
+    far = [edited(text, list(range(0, 200, 4))) for text in base[20:30]]
+    rows = settle(Dedup(near=Near(similarity=0.7)), documents(base + copies + far), shards=3)
+    assert rows.filter("keep").height == 50
+    lost = rows.filter(~pl.col("keep"))
+    assert set(lost["reason"]) == {"duplicate"}
+    assert rows["cluster"].is_not_null().sum() == 40
+
+
+@given(st.integers(0, 10**6), st.integers(1, 4))
+def test_dedup_does_not_depend_on_shards_and_is_idempotent(seed: int, shards: int) -> None:
+    draw = np.random.default_rng(seed)
+    base = [prose(int(n), 6) for n in draw.integers(0, 6, 12)]
+    texts = [edited(text, [int(draw.integers(0, 50))]) if draw.random() < 0.5 else text for text in base]
+    step = Dedup(near=Near(similarity=0.6))
+    one, many = settle(step, documents(texts), 1), settle(step, documents(texts), shards)
+    assert one["keep"].to_list() == many["keep"].to_list()
+    kept = one.filter("keep").select(documents(texts).columns)
+    assert settle(step, kept)["keep"].all()
+
+
+def test_the_keeper_is_of_test_before_train_and_human_before_model() -> None:
+    rows = conform(
+        pl.DataFrame(
+            {
+                "id": list("abcd"), "input": ["q"] * 4, "output": ["a"] * 4,
+                "generator": ["model:m", "human", "rule:x", "human"], "split": ["train", "train", "test", "validation"],
+            }
+        ),
+        "pairs",
+    )  # fmt: skip
+    assert settle(Dedup(), rows).filter("keep")["id"].to_list() == ["c"]
+    assert settle(Dedup(), rows.drop("split")).filter("keep")["id"].to_list() == ["b"]
+
+
+@pytest.mark.parametrize(("similarity", "recall"), [(0.7, 0.95), (0.8, 0.99), (0.9, 0.999)])
+def test_bands_reach_the_recall_asked_for(similarity: float, recall: float) -> None:
+    bands, rows = Near(similarity=similarity, recall=recall).bands()
+    assert 1 - (1 - similarity**rows) ** bands >= recall
+    assert bands * rows <= 256
+
+
+def test_recall_of_planted_pairs_is_as_promised() -> None:
+    base = [prose(n, 15) for n in range(300)]
+    near = Near(similarity=0.8, recall=0.99)
+    copies = [edited(text, [n]) for n, text in enumerate(base)]
+    rows = settle(Dedup(near=near), documents(base + copies))
+    assert rows.filter("keep").height <= 300 + 3
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=40))
+def test_components_are_those_of_a_plain_search(edges: list[tuple[int, int]]) -> None:
+    left, right = (np.array([edge[side] for edge in edges], dtype=np.int64) for side in (0, 1))
+    found = components(31, left, right)
+    parent = list(range(31))
+
+    def root(x: int) -> int:
+        while parent[x] != x:
+            x = parent[x]
+        return x
+
+    for a, b in edges:
+        parent[max(root(a), root(b))] = min(root(a), root(b))
+    assert found.tolist() == [root(x) for x in range(31)]
+
+
+@given(st.integers(0, 10**6), st.integers(5, 60), st.floats(0.05, 0.4), st.integers(1, 3))
+def test_splits_are_whole_groups_near_their_shares_and_independent_of_shards(seed: int, groups: int, share: float, shards: int) -> None:
+    draw = np.random.default_rng(seed)
+    group = [f"g{n}" for n in range(groups)] + [f"g{n}" for n in draw.integers(0, groups, 100)]
+    rows = documents([str(n) for n in range(len(group))], group=group)
+    step = Split(validation=share, test=1)
+    made = settle(step, rows, shards, seed)
+    assert made.group_by("group").agg(pl.col("split").n_unique())["split"].max() == 1
+    assert set(made["split"]) == {"train", "validation", "test"}
+    assert made["split"].to_list() == settle(step, rows, 1, seed)["split"].to_list()
+    largest = made.group_by("group").len()["len"].max()
+    assert abs((made["split"] == "validation").sum() - share * made.height) <= largest + 1
+
+
+def test_a_count_gives_that_many_single_groups() -> None:
+    made = settle(Split(validation=4, test=4), documents([str(n) for n in range(24)]))
+    assert made["split"].value_counts().sort("split")["count"].to_list() == [4, 16, 4]
+
+
+def test_clusters_and_named_columns_hold_rows_together() -> None:
+    rows = documents([str(n) for n in range(20)], cluster=pl.Series([7 if n in (1, 18) else None for n in range(20)], dtype=pl.UInt64), title=["t" if n in (2, 17) else str(n) for n in range(20)])
+    for seed in range(20):
+        made = settle(Split(validation=0.4, by=("title",)), rows, 2, seed)["split"].to_list()
+        assert made[1] == made[18]
+        assert made[2] == made[17]
+
+
+def test_too_few_groups_refuse_the_split() -> None:
+    with pytest.raises(GateError, match="cannot fill 3 splits"):
+        settle(Split(validation=0.1, test=0.1), documents(["a", "b", "c"], group=["g", "g", "h"]))
+
+
+def test_a_selection_is_spread_over_its_cells() -> None:
+    rows = documents([prose(n) for n in range(120)], source=["a"] * 100 + ["b"] * 15 + ["c"] * 5)
+    made = settle(Select(rows=30, spread=("source",)), rows).filter("keep")
+    assert made.height == 30
+    counts = dict(made["source"].value_counts().iter_rows())
+    assert counts["c"] == 5
+    assert abs(counts["a"] - counts["b"]) <= 1
+
+
+def test_a_selection_keeps_the_proportions_of_splits() -> None:
+    rows = documents([WORDS[n % 30] for n in range(100)], split=["train"] * 80 + ["test"] * 20)
+    made = settle(Select(rows=20), rows).filter("keep")
+    assert dict(made["split"].value_counts().iter_rows()) == {"train": 16, "test": 4}
+    assert settle(Select(rows=500), rows)["keep"].all()

@@ -1,0 +1,186 @@
+"""Each kernel against a slow oracle in plain Python, over texts of every kind."""
+
+import unicodedata
+from collections import Counter
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.text.classes import LIMIT
+from tasks.text.cuts import cut
+from tasks.text.hashing import chances, hash_texts
+from tasks.text.lines import lines
+from tasks.text.repetition import repetition
+from tasks.text.signatures import band_keys, jaccard, shingle_sets
+from tasks.text.structure import structure
+from tasks.text.windows import passages
+from tasks.text.words import count_words
+
+ALONE = ((0x2E80, 0x2FDF), (0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
+JOINERS = "'-\u2019\u2010"
+TEXTS = st.lists(
+    st.one_of(
+        st.text(max_size=40),
+        st.text(st.sampled_from("ab .!?\n'-\u2019\u4e00\u0301é\"#…*"), max_size=60),
+        st.text(st.characters(min_codepoint=0x10000), max_size=8),
+    ),
+    max_size=6,
+)  # fmt: skip
+
+
+def is_word(char: str) -> bool:
+    return ord(char) < LIMIT and (char.isalnum() or (not char.isspace() and char not in ".!?…。！？؟।॥۔։" and unicodedata.category(char) in ("Mn", "Mc")))
+
+
+def is_alone(char: str) -> bool:
+    return is_word(char) and any(low <= ord(char) <= high for low, high in ALONE)
+
+
+def words(text: str) -> list[str]:
+    """The oracle of words."""
+    found: list[str] = []
+    held = ""
+    for at, char in enumerate(text):
+        after = text[at + 1 : at + 2]
+        if is_alone(char):
+            found += [held, char]
+            held = ""
+        elif is_word(char) or (held and char in JOINERS and after and is_word(after) and not is_alone(after)):
+            held += char
+        else:
+            found.append(held)
+            held = ""
+    return [word for word in [*found, held] if word]
+
+
+@settings(max_examples=300)
+@given(TEXTS)
+def test_words_are_counted_as_the_oracle_counts(texts: list[str]) -> None:
+    assert count_words(pl.Series(texts, dtype=pl.String)).to_list() == [len(words(text)) for text in texts]
+
+
+def trimmed(text: str) -> str:
+    return text.strip(" \t\n\r\x0b\x0c")
+
+
+@settings(max_examples=300)
+@given(TEXTS)
+def test_structure_is_that_of_the_oracle(texts: list[str]) -> None:
+    table = structure(pl.Series(texts, dtype=pl.String))
+    for text, row in zip(texts, table.iter_rows(named=True), strict=True):
+        held = words(text)
+        rows = [line for line in map(trimmed, text.split("\n")) if line]
+        assert row["words"] == len(held)
+        assert row["word_chars"] == sum(map(len, held))
+        assert row["chars"] == len(text)
+        assert row["newlines"] == text.count("\n")
+        assert row["lines"] == len(rows)
+        assert row["short_lines"] == sum(len(line) <= 30 for line in rows)
+        assert row["duplicate_lines"] == len(rows) - len(set(rows))
+        assert row["ellipsis_lines"] == sum(line.endswith(("...", "…")) for line in rows)
+        assert row["longest_word"] == max(map(len, held), default=0)
+        assert row["digits"] == sum(char.isdigit() and ord(char) < LIMIT for char in text)
+
+
+def grams(text: str, n: int) -> list[tuple[str, ...]]:
+    held = [word.lower() for word in words(text)]
+    return [tuple(held[at : at + n]) for at in range(len(held) - n + 1)]
+
+
+@settings(max_examples=200)
+@given(st.lists(st.lists(st.sampled_from(["a", "bb", "ccc", "dd", "e"]), max_size=40).map(" ".join), max_size=4))
+def test_repeated_n_grams_are_those_of_the_oracle(texts: list[str]) -> None:
+    table = repetition(pl.Series(texts, dtype=pl.String))
+    for text, row in zip(texts, table.iter_rows(named=True), strict=True):
+        for n in (2, 3, 4):
+            counts = Counter(grams(text, n))
+            best = max((count * sum(map(len, found)) for found, count in counts.items() if count > 1), default=0)
+            assert row[f"top_{n}"] == best
+        for n in (5, 7, 10):
+            seen: set[tuple[str, ...]] = set()
+            covered: set[int] = set()
+            for at, found in enumerate(grams(text, n)):
+                if found in seen:
+                    covered |= set(range(at, at + n))
+                seen.add(found)
+            assert row[f"duplicate_{n}"] == sum(len(words(text)[at]) for at in covered)
+
+
+@given(TEXTS, st.integers(1, 6), st.integers(6, 20))
+def test_passages_lose_no_word_and_none_is_too_long(texts: list[str], low: int, high: int) -> None:
+    table = passages(pl.Series(texts, dtype=pl.String), low, high)
+    for place, text in enumerate(texts):
+        found = table.filter(pl.col("row") == place)
+        assert [word for passage in found["passage"] for word in words(passage)] == words(text)
+        assert found["words"].to_list() == [len(words(passage)) for passage in found["passage"]]
+        encoded = text.encode()
+        assert [encoded[start:end].decode() for start, end in found.select("start", "end").iter_rows()] == found["passage"].to_list()
+
+
+@given(TEXTS)
+def test_lines_cover_the_text_and_cutting_none_changes_nothing(texts: list[str]) -> None:
+    held = pl.Series(texts, dtype=pl.String)
+    for text, found in zip(texts, lines(held).to_list(), strict=True):
+        assert [line["start"] for line in found] == [0, *(line["end"] for line in found[:-1])]
+        assert found[-1]["end"] == len(text.encode()) + 1
+    assert cut(held, pl.Series([[]] * len(texts), dtype=pl.List(pl.Struct({"start": pl.Int64, "end": pl.Int64})))).to_list() == texts
+
+
+def test_cutting_every_second_line_leaves_the_others() -> None:
+    texts = pl.Series(["one\ntwo\nthree", "é\nü"])
+    spans = [[{"start": line["start"], "end": line["end"]} for line in found[::2]] for found in lines(texts).to_list()]
+    assert cut(texts, pl.Series(spans)).to_list() == ["two\n", "ü"]
+
+
+@given(TEXTS, st.integers(0, 2**40))
+def test_hashes_depend_on_the_text_and_the_seed_alone(texts: list[str], seed: int) -> None:
+    column = pl.Series(texts, dtype=pl.String)
+    alone = [hash_texts(pl.Series([text]), seed)[0] for text in texts]
+    assert hash_texts(column, seed).to_list() == alone
+    assert len(set(alone)) == len(set(texts))
+    assert all(0 <= chance < 1 for chance in chances(column, seed))
+
+
+def test_hashes_are_the_same_in_every_version() -> None:
+    assert hash_texts(pl.Series(["", "a", "a longer text of words"]), 7).to_list() == FIXED
+
+
+FIXED = [7088537228805664277, 7312528951326977933, 11476351699428279139]
+
+
+def test_chances_are_spread_evenly() -> None:
+    found = np.histogram(chances(pl.Series([f"row {n}" for n in range(20_000)]), 3).to_numpy(), 10, (0, 1))[0]
+    assert found.min() > 1800
+    assert found.max() < 2200
+
+
+def shingles(text: str) -> set[tuple[str, ...]]:
+    held = [word.lower() for word in words(text)]
+    return {tuple(held[at : at + 5]) for at in range(len(held) - 4)}
+
+
+@settings(max_examples=100)
+@given(st.lists(st.sampled_from("abcdefgh"), min_size=30, max_size=60), st.lists(st.sampled_from("abcdefgh"), min_size=30, max_size=60))
+def test_the_similarity_of_long_texts_is_exact(left: list[str], right: list[str]) -> None:
+    one, two = " ".join(left), " ".join(right)
+    expected = len(shingles(one) & shingles(two)) / len(shingles(one) | shingles(two))
+    found = jaccard(shingle_sets(pl.Series([one, two])), np.array([0]), np.array([1]))
+    assert found[0] == pytest.approx(expected)
+
+
+def test_short_texts_are_compared_by_characters_and_never_collapse() -> None:
+    texts = pl.Series(["yes", "no", "ok.", "a", "", "Thank you!", "thank you"])
+    sets = shingle_sets(texts)
+    left, right = np.triu_indices(len(texts), 1)
+    same = {(int(a), int(b)) for a, b, j in zip(left, right, jaccard(sets, left, right), strict=True) if j == 1}
+    assert same == {(5, 6)}
+
+
+def test_equal_texts_share_every_band_and_different_ones_none() -> None:
+    texts = pl.Series([" ".join(f"w{n}" for n in range(60)), " ".join(f"w{n}" for n in range(60)), " ".join(f"v{n}" for n in range(60))])
+    bands = band_keys(texts, 10, 4).to_list()
+    assert bands[0] == bands[1]
+    assert not set(bands[0]) & set(bands[2])

@@ -11,6 +11,8 @@ MAX_TOKENS = 3_000_000
 
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(\n[ \t]*(?!\n))?")
 _VERBATIM = re.compile(r"\\begin\{(verbatim|lstlisting|Verbatim|comment|filecontents|minted|alltt)\*?\}.*?\\end\{\1\*?\}", re.DOTALL)
+_VERB = re.compile(r"\\verb\*?([^a-zA-Z\s*])(.*?)\1")
+_ESCAPED = str.maketrans({"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", **{sign: f"\\{sign}" for sign in "{}$%&#_"}})
 _TOKEN = re.compile(r"\\[a-zA-Z@]+\*?[ \t]*|\\.|\n[ \t]*\n\s*|\$\$|[{}$&~\[\]]|\n|[^\\{}$&~\[\]\n]+|\\", re.DOTALL)
 _INPUT = re.compile(r"\\(?:input|include|subfile|subfileinclude)\s*\{\s*([^{}]+?)\s*\}|\\input\s+([\w./-]+)")
 _MAIN = re.compile(r"\\document(?:class|style)\b")
@@ -118,7 +120,7 @@ def read_latex(source: str, *, maths: bool = True) -> Paper:
     Figures, tables, display formulas, references and footnotes are left out; unknown commands
     cost their name, not their argument; `\\ref` reads as `[ref]`.
     """
-    source = _VERBATIM.sub("", source)
+    source = _VERB.sub(lambda match: match[2].translate(_ESCAPED), _VERBATIM.sub("", source))
     macros = _macros(source)
     before, begun, rest = source.partition("\\begin{document}")
     body = rest.partition("\\end{document}")[0] if begun else source
@@ -126,7 +128,6 @@ def read_latex(source: str, *, maths: bool = True) -> Paper:
     abstract = re.search(r"\\begin\{abstract\}(.*?)\\end\{abstract\}", source, re.DOTALL)
     inner = abstract[1] if abstract else _argument_of("abstract", source)
     body = re.sub(r"\\begin\{abstract\}.*?\\end\{abstract\}", "", body, flags=re.DOTALL)
-    body = re.split(r"\\(?:appendix_never|bibliography\s*\{|printbibliography\b|begin\{thebibliography\})", body, maxsplit=1)[0]
     plain = " ".join(_plain(title, macros, maths=maths).split())
     return Paper(_outline(_plain(body, macros, maths=maths)), plain, _tidy(_plain(inner, macros, maths=maths)))
 

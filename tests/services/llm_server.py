@@ -1,0 +1,78 @@
+"""An OpenAI-compatible server on loopback with faults to order; a process of its own.
+
+`python -m tests.services.llm_server PORT PLAN` where PLAN is JSON: `rate` (429 for every n-th call), `error` (500 for
+every n-th), `length` (cut), `broken` (no JSON), `drop` (connection closed). `/stats` tells what was seen.
+"""
+
+import hashlib
+import json
+import random
+import sys
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+VOCABULARY = [f"{a}{b}" for a in "ba ke lo mi nu ra si to ve wu".split() for b in "bel dan fer gom hin jad lek mus ner pol".split()]
+NOUNS = "gutter ledger kettle fence invoice radiator timetable bicycle neighbour cupboard spreadsheet hinge".split()
+
+
+class Handler(BaseHTTPRequestHandler):
+    plan: dict[str, int] = {}
+    seen: Counter[str] = Counter()
+    lock = threading.Lock()
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        self._send(200, dict(self.seen))
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.lock:
+            self.seen["calls"] += 1
+            number = self.seen["calls"]
+        fault = next((name for name, every in self.plan.items() if number % every == 0), "")
+        self.seen[fault or "answered"] += 1
+        if fault == "rate":
+            self._send(429, {"error": {"message": "slow down"}}, {"Retry-After": "0.2"})
+        elif fault == "error":
+            self._send(500, {"error": {"message": "oops"}})
+        elif fault == "drop":
+            self.close_connection = True
+            self.connection.close()
+        else:
+            self._send(200, answer(body, fault))
+
+    def _send(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(status)
+        for name, held in {"Content-Type": "application/json", "Content-Length": str(len(data)), **(headers or {})}.items():
+            self.send_header(name, held)
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def answer(body: dict[str, Any], fault: str) -> dict[str, Any]:
+    digest = hashlib.sha256(json.dumps(body["messages"]).encode()).digest()
+    draw = random.Random(digest)
+    made = {"input": " ".join(draw.choice(VOCABULARY) for _ in range(12)) + "?", "output": " ".join(draw.choice(VOCABULARY) for _ in range(20)) + "."}
+    a = digest[0] % 12
+    text = json.dumps(made) if "examples" in body["messages"][-1]["content"] else f"<think>hm</think>Tell me about the {NOUNS[a]} number {digest[7]}."
+    text = "no json here" if fault == "broken" else text[:20] if fault == "length" else text
+    return {
+        "id": "x", "object": "chat.completion", "created": 0, "model": body["model"],
+        "choices": [{"index": 0, "finish_reason": "length" if fault == "length" else "stop", "message": {"role": "assistant", "content": text}}],
+        "usage": {"prompt_tokens": 50, "completion_tokens": 40, "total_tokens": 90},
+    }  # fmt: skip
+
+
+def main() -> None:
+    Handler.plan = json.loads(sys.argv[2])
+    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

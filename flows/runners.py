@@ -77,7 +77,8 @@ class Pool:
     def close(self, *, now: bool = False) -> None:
         """Stop the workers; `now` does not wait for what they are doing."""
         if self._executor is not None:
-            self._executor.shutdown(wait=not now, cancel_futures=True)
+            if self._pooling not in CLUSTERS:
+                self._executor.shutdown(wait=not now, cancel_futures=True)
             for child in multiprocessing.active_children() if now else ():
                 child.terminate()
         self._close()

@@ -55,9 +55,10 @@ def _run(suite: Sequence[Expectation], rows: pl.DataFrame) -> list[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import great_expectations as gx
+        from great_expectations.data_context.types.base import ProgressBarsConfig
 
         context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = {"globally": False}
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
         batch = context.data_sources.add_pandas("rows").add_dataframe_asset("rows").add_batch_definition_whole_dataframe("rows")
         frame = batch.get_batch(batch_parameters={"dataframe": rows.to_pandas()})
         return [frame.validate(_expectation(gx, place, expected), result_format="BASIC") for place, expected in enumerate(suite)]

@@ -208,7 +208,8 @@ def _show(dataset: Dataset, *, as_json: bool) -> None:
     few = dataset.published.splits.get("train", 0) < FEW_ROWS
     if few:
         print(
-            f"warning: only {dataset.published.splits.get('train', 0)} training rows. Fine-tuning wants 50 and more: raise a limit, loosen a filter, or grow some.",
+            f"warning: only {dataset.published.splits.get('train', 0)} training rows. "
+            f"Fine-tuning wants {FEW_ROWS} and more: raise a limit, loosen a filter, or grow some.",
             file=sys.stderr,
         )
     for partial in dataset.summary["partial"]:

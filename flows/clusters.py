@@ -12,11 +12,12 @@ Started = tuple[Executor, Callable[[], object]]
 def dask(workers: int, address: str) -> Started:
     """Join the Dask scheduler at `address`, or start a cluster of `workers` processes here."""
     try:
-        from distributed import Client, LocalCluster
+        import distributed
     except ImportError as error:
         raise usage("needs the extra `dask`", "pip install dartboard[dask]", place="--runner", value="dask") from error
-    cluster = None if address else LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
-    client = Client(address or cluster)
+    library: Any = distributed
+    cluster = None if address else library.LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
+    client = library.Client(address or cluster)
 
     def close() -> None:
         client.close()

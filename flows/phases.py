@@ -10,7 +10,7 @@ from typing import Any
 from flows.packing import in_order, pack
 from flows.plan import Plan, Stage
 from flows.site import Site
-from flows.work.job import Job
+from flows.work.job import Call, Job
 from tasks.errors import GateError, SourceError, usage
 from tasks.filters.sieve import Filter
 from tasks.frames import DOCUMENTS, MARKS, PAIRS
@@ -108,30 +108,22 @@ def _source(stage: Stage, scene: Scene) -> Phases:
     if not units:
         raise SourceError(f"steps.{name}.path: nothing there can be read as {step.use}. Correct it, or use another source.")
     limit = _limit(step)
-    seed = scene.plan.recipe.seed if limit else 0
-    if limit.units and step.pick == "sample":
-        units = [unit for shard in pack(units, 1, seed) for unit in shard][: limit.units]
-    elif limit.units:
-        units = units[: limit.units]
-    size = scene.site.shard_bytes
-    shards = pack(units, size, seed) if step.pick == "sample" else in_order(units, size)
-    _check_space(scene.site, sum(unit.bytes for unit in units))
+    seed = scene.plan.recipe.seed if limit.rows or limit.units else 0
+    shards = _packed(step, units, limit, seed, scene.site.shard_bytes)
+    _check_space(scene.site, sum(unit.bytes for shard in shards for unit in shard))
     call = scene.site.call(name)
     dones: list[Done] = []
     if limit.rows is None:
         dones = yield [_reading(scene, call, shard, None) for shard in shards]
-    else:
-        for shard in shards:
-            left = limit.rows - sum(done.report["rows"] for done in dones)
-            if left > 0:
-                dones.extend((yield [_reading(scene, call, shard, left)]))
+    for shard in shards if limit.rows else ():
+        left = (limit.rows or 0) - sum(done.report["rows"] for done in dones)
+        if left > 0:
+            dones.extend((yield [_reading(scene, call, shard, left)]))
     made = [Shard(done.part("text.parquet")) for done in dones]
     rows = sum(shard.text.rows for shard in made)
     beyond = max(rows - limit.rows, 0) if limit.rows else 0
     if beyond:
-        keep = made[-1].text.rows - beyond
-        inputs = [made[-1].digest, keep]
-        (trimmed,) = yield [scene.site.job("trim", [call], inputs, draws=True, shards=(made[-1],), extra={"keep": keep, "pick": step.pick})]
+        (trimmed,) = yield [_trimming(scene, call, made[-1], made[-1].text.rows - beyond, step.pick)]
         made[-1] = made[-1].beside(trimmed.part("columns.parquet"))
     skipped = _summed([done.report["skipped"] for done in dones])
     report = _report(
@@ -141,13 +133,27 @@ def _source(stage: Stage, scene: Scene) -> Phases:
     return Result(tuple(made), reports=(report,))
 
 
+def _packed(step: SourceStep, units: list[Unit], limit: Limit, seed: int, max_bytes: int) -> list[list[Unit]]:
+    """Pack units into shards: in seeded-hash order, a limit of units applied in it, or in order of name."""
+    if step.pick == "first":
+        return in_order(units[: limit.units], max_bytes)
+    if limit.units:
+        units = [unit for shard in pack(units, 1, seed) for unit in shard][: limit.units]
+    return pack(units, max_bytes, seed)
+
+
+def _trimming(scene: Scene, call: Call, shard: Shard, keep: int, pick: str) -> Job:
+    extra = {"keep": keep, "pick": pick}
+    return scene.site.job("trim", [call], [shard.digest, extra], draws=True, shards=(shard,), extra=extra)
+
+
 def _limit(step: SourceStep) -> Limit:
     if isinstance(step.limit, Limit):
         return step.limit
     return Limit(rows=step.limit)
 
 
-def _reading(scene: Scene, call: Any, units: Sequence[Unit], enough: int | None) -> Job:
+def _reading(scene: Scene, call: Call, units: Sequence[Unit], enough: int | None) -> Job:
     inputs = [[unit.key, unit.fingerprint, unit.start, unit.end] for unit in units]
     identity = [inputs, enough] if enough is not None else [inputs]
     return scene.site.job("source", [call], identity, extra={"units": [asdict(unit) for unit in units], "enough": enough})
@@ -158,7 +164,8 @@ def _check_space(site: Site, source_bytes: int) -> None:
     needed = 3 * source_bytes
     if free is not None and needed > free:
         raise usage(
-            f"needs about {needed / 1e9:.1f} GB of work space, and {free / 1e9:.1f} GB are free", "Free some, set a `limit`, or choose another --work.",
+            f"needs about {needed / 1e9:.1f} GB of work space, and {free / 1e9:.1f} GB are free",
+            "Free some, set a `limit`, or choose another --work.",
             value=site.work_url,
         )  # fmt: skip
 

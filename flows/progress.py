@@ -36,6 +36,7 @@ class Lines(Quiet):
 
     def end(self, stage: Stage, result: Result) -> None:
         """Tell what each step kept."""
+        del stage
         for report in result.reports:
             print(told(report), file=sys.stderr, flush=True)
 
@@ -86,7 +87,8 @@ def told(report: Mapping[str, Any]) -> str:
     dropped = ", ".join(f"{reason} {count:,}" for reason, count in report["dropped"].items())
     skipped = ", ".join(f"{reason} {count:,}" for reason, count in report["skipped"].items())
     more = (f"; dropped {dropped}" if dropped else "") + (f"; skipped {skipped}" if skipped else "")
-    return f"{report['name']}: {report['rows_in']:,} in, {report['rows_out']:,} out{more}; {report['seconds']:.1f} s{' (cached)' if report['cached'] else ''}"
+    counts = f"{report['rows_in']:,} in, {report['rows_out']:,} out{more}"
+    return f"{report['name']}: {counts}; {report['seconds']:.1f} s{' (cached)' if report['cached'] else ''}"
 
 
 def steps_table(reports: Sequence[Mapping[str, Any]]) -> Table:

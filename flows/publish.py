@@ -83,7 +83,9 @@ def _bytes_entry(path: str, data: bytes) -> dict[str, Any]:
 
 def _extras(recipe: Mapping[str, Any], named: Sequence[Mapping[str, Any]], results: Mapping[str, Result]) -> dict[str, bytes]:
     reports = [report for result in results.values() for report in result.reports]
-    origins = next((result.extra["origins"] for result in results.values() if "origins" in result.extra), {"licence": {}})
+    origins: Mapping[str, Mapping[str, int]] = next(
+        (result.extra["origins"] for result in results.values() if "origins" in result.extra), {"licence": {}}
+    )
     return {"README.md": card(recipe, named, reports, origins).encode(), "recipe.yaml": write_yaml(recipe).encode()}
 
 

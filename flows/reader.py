@@ -102,7 +102,8 @@ def _steps(data: Any) -> tuple[dict[str, Step | None], list[Fault]]:
     for name, value in data.items():
         _, named = _shaped(Header, {"name": name}, f"steps.{name}")
         faults.extend(
-            Fault(fault.place.removesuffix(".name"), "the name of a step is made of letters, digits, _ and -", name, shape=True) for fault in named
+            Fault(fault.place.removesuffix(".name"), "the name of a step is made of letters, digits, _ and -", name, shape=True)
+            for fault in named
         )
         steps[name], found = _step(f"steps.{name}", value)
         faults.extend(found)
@@ -115,7 +116,9 @@ def _step(place: str, value: Any) -> tuple[Step | None, list[Fault]]:
     kind = catalogue().get(value["use"]) if isinstance(value["use"], str) else None
     if kind is None:
         use = str(value["use"])
-        return None, [Fault(f"{place}.use", "is no kind of step", use, nearest(use, catalogue()) or f"One of: {', '.join(catalogue())}.", shape=True)]
+        return None, [
+            Fault(f"{place}.use", "is no kind of step", use, nearest(use, catalogue()) or f"One of: {', '.join(catalogue())}.", shape=True)
+        ]
     return _shaped(kind, value, place)
 
 
@@ -137,17 +140,8 @@ def _shaped(model: type[Shape], data: Mapping[str, Any], place: str, more: Seque
 
 
 def _fault(model: type[BaseModel], data: Any, entry: Any, place: str, more: Sequence[str]) -> Fault:
-    path: list[str | int] = []
-    held = data
-    for piece in entry["loc"]:
-        if (isinstance(held, dict) and piece in held) or (isinstance(held, list) and isinstance(piece, int) and piece < len(held)):
-            held = held[piece]
-        elif entry["type"] == "missing" and piece == entry["loc"][-1]:
-            held = None
-        else:
-            continue
-        path.append(piece)
-    where = f"{place}.{dotted(tuple(path))}".strip(".") if path else place
+    path, held = _followed(data, entry)
+    where = f"{place}.{dotted(path)}".strip(".") if path else place
     if entry["type"] == "extra_forbidden":
         names = (*_fields(model, path[:-1]), *more)
         return Fault(where, "is no key here", str(path[-1]), nearest(str(path[-1]), names) or f"Known: {', '.join(names)}.", shape=True)
@@ -155,14 +149,29 @@ def _fault(model: type[BaseModel], data: Any, entry: Any, place: str, more: Sequ
         return Fault(where, "is required and absent", remedy=f"Add `{path[-1]}: …`.", shape=True)
     rule = str(entry["msg"]).replace("Input should be", "must be").replace("Value error, ", "")
     word = WORDS_FOR_BOOLEANS.get(str(held).lower()) if "bool" in entry["type"] else None
-    return Fault(where, rule[0].lower() + rule[1:], _shown(held), f"Only true and false are booleans: write `{word}`." if word else "", shape=True)
+    remedy = f"Only true and false are booleans: write `{word}`." if word else ""
+    return Fault(where, rule[0].lower() + rule[1:], _shown(held), remedy, shape=True)
+
+
+def _followed(data: Any, entry: Any) -> tuple[tuple[str | int, ...], Any]:
+    """Follow pydantic's place through the data, past the names of union members that are not in it."""
+    path: list[str | int] = []
+    held = data
+    for piece in entry["loc"]:
+        inside = piece in held if isinstance(held, dict) else isinstance(held, list) and isinstance(piece, int) and piece < len(held)
+        if inside:
+            held = held[piece]
+            path.append(piece)
+        elif entry["type"] == "missing" and piece == entry["loc"][-1]:
+            path.append(piece)
+    return tuple(path), held
 
 
 def _fields(model: type[BaseModel], path: Sequence[str | int]) -> tuple[str, ...]:
     """Name the keys that fit at `path` below a model, as far as it is made of models."""
     for piece in path:
         info = next((info for name, info in model.model_fields.items() if piece in (name, info.alias)), None)
-        inner = [kind for kind in _models(info.annotation)] if info else []
+        inner = _models(info.annotation) if info else []
         if not inner:
             return ()
         model = inner[0]

@@ -232,7 +232,7 @@ def orchestrated(recipe: str, options: Options, watch: Quiet) -> Dataset:
     )
     token = _watch.set(watch)
     try:
-        state: State[Any] = flow(recipe, options.out, options.limit, Runner(name), overrides, return_state=True)  # type: ignore[call-overload]
+        state: Any = flow(recipe, options.out, options.limit, Runner(name), overrides, return_state=True)
     finally:
         _watch.reset(token)
     result = state.data

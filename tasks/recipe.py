@@ -39,7 +39,7 @@ class Recipe(Header):
         """Give the recipe as plain data with explicit `from`, without defaults, keys sorted."""
         steps = {name: canonical_step(step) for name, step in self.steps.items()}
         head = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"steps"})
-        return _sorted(head | {"name": self.name, "steps": steps})
+        return dict(_sorted(head | {"name": self.name, "steps": steps}))
 
 
 def canonical_step(step: Step) -> dict[str, Any]:

@@ -51,7 +51,9 @@ class Select(BarrierStep):
         from tasks.text.hashing import chances, hash_texts
 
         axes = [self._axis(axis, rows.columns) for axis in self.spread] or [pl.lit("")]
-        cell = rows.with_columns(pl.concat_str([axis.cast(pl.String).fill_null("") for axis in axes], separator="\x1f").alias("cell"))["cell"]
+        cell = rows.with_columns(pl.concat_str([axis.cast(pl.String).fill_null("") for axis in axes], separator="\x1f").alias("cell"))[
+            "cell"
+        ]
         split = (
             rows["split"].fill_null("train") if "split" in rows.columns else pl.Series("split", ["train"]).new_from_index(0, rows.height)
         )

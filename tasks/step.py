@@ -113,15 +113,6 @@ class Unit:
     end: int | None = None
 
 
-class Batch(Protocol):
-    """What `read` yields: a frame of rows, and the records that had to be skipped."""
-
-    @property
-    def rows(self) -> pl.DataFrame: ...
-    @property
-    def skips(self) -> Sequence[Skip]: ...
-
-
 @dataclass(frozen=True)
 class Reading:
     """Rows read from a unit and what was skipped beside them."""
@@ -165,7 +156,9 @@ class BarrierStep(Step):
 class Reread(Protocol):
     """Read single rows again by (part, row), a shard at a time; only for verifying candidates."""
 
-    def __call__(self, part: int, rows: Sequence[int]) -> pl.DataFrame: ...
+    def __call__(self, part: int, rows: Sequence[int]) -> pl.DataFrame:
+        """Give the rows at these places of the part."""
+        ...
 
 
 class SourceStep(Step):

@@ -3,10 +3,38 @@
 import random
 from pathlib import Path
 
-WORDS = (
-    "river stone window garden letter morning winter paper copper bread market candle shadow harbour engine summer "
-    "teacher valley bridge forest kitchen silver thunder pocket mirror orchard lantern meadow tunnel whistle"
-).split()
+WORDS = [
+    "river",
+    "stone",
+    "window",
+    "garden",
+    "letter",
+    "morning",
+    "winter",
+    "paper",
+    "copper",
+    "bread",
+    "market",
+    "candle",
+    "shadow",
+    "harbour",
+    "engine",
+    "summer",
+    "teacher",
+    "valley",
+    "bridge",
+    "forest",
+    "kitchen",
+    "silver",
+    "thunder",
+    "pocket",
+    "mirror",
+    "orchard",
+    "lantern",
+    "meadow",
+    "tunnel",
+    "whistle",
+]
 
 
 FORMS = (

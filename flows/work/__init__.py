@@ -48,7 +48,8 @@ def run_plain(data: dict[str, Any]) -> dict[str, Any]:
     job = Job.of(data)
     if job.code != code_of(job.kind, [step_class(call.step) for call in job.calls]):
         raise StoreError(
-            f"{job.calls[0].name}: this worker's code is not the client's. Give all workers the same version of Dartboard and its libraries."
+            f"{job.calls[0].name}: this worker's code is not the client's. "
+            "Give all workers the same version of Dartboard and its libraries."
         )
     return dict(plain(asdict(run(job))))
 

@@ -43,7 +43,7 @@ class Job:
     def bytes(self) -> int:
         """Give the bytes that the job reads, to tell small work from large."""
         texts = sum(shard.text.bytes for shard in self.shards)
-        return texts + sum(unit["bytes"] for unit in self.extra.get("units", ()))
+        return int(texts + sum(unit["bytes"] for unit in self.extra.get("units", ())))
 
     def plain(self) -> dict[str, Any]:
         """Give the job as plain JSON data."""

@@ -25,7 +25,7 @@ def read_units(job: Job, steps: list[Step]) -> Done:
     skips: list[Skip] = []
     read = 0
     with spool_folder() as folder:
-        text = ParquetSpool(folder / "text.parquet", pl.Schema({**SCHEMAS[kind], **dict.fromkeys(extra, pl.String)}))
+        text = ParquetSpool(folder / "text.parquet", pl.Schema({**SCHEMAS[kind], **dict.fromkeys(extra, pl.String())}))
         for unit in (Unit(**plain) for plain in job.extra["units"]):
             if enough is not None and text.rows >= enough:
                 break

@@ -86,25 +86,32 @@ def _read_xml(text: str) -> Any:
 def _value_of(element: etree._Element) -> Any:
     kind = element.get("type")
     text = element.text or ""
-    if kind in ("number", "boolean", "null"):
-        return _scalar_of(text.strip() or "null")
     if kind == "list":
         return [_value_of(child) for child in element]
-    plain = {f"@{name}": value for name, value in element.attrib.items() if name != "type" or kind != "object"}
+    return _scalar_of(text.strip() or "null") if kind in ("number", "boolean", "null") else _record_of(element, kind, text)
+
+
+def _record_of(element: etree._Element, kind: str | None, text: str) -> Any:
+    plain = {f"@{name!s}": value for name, value in element.items() if name != "type" or kind != "object"}
     if not len(element) and not plain:
         return {} if kind == "object" else text
     held: dict[str, Any] = dict(plain)
     for child in element:
-        tag, value = str(child.tag), _value_of(child)
-        if tag not in held:
-            held[tag] = value
-        elif isinstance(held[tag], list):
-            held[tag].append(value)
-        else:
-            held[tag] = [held[tag], value]
-    if text.strip() or any((child.tail or "").strip() for child in element):
-        held["#text"] = "".join([text, *(child.tail or "" for child in element)]).strip()
+        _add_child(held, str(child.tag), _value_of(child))
+    words = [text, *(child.tail or "" for child in element)]
+    if any(word.strip() for word in words):
+        held["#text"] = "".join(words).strip()
     return held
+
+
+def _add_child(held: dict[str, Any], tag: str, value: Any) -> None:
+    """Put a child under its tag; a tag that comes again makes a list."""
+    if tag not in held:
+        held[tag] = value
+    elif isinstance(held[tag], list):
+        held[tag].append(value)
+    else:
+        held[tag] = [held[tag], value]
 
 
 def _write_xml(value: Any) -> str:

@@ -30,6 +30,9 @@ class Pairing(RowStep):
         branches meet.
         """
         made = frame.with_columns(
-            *texts, pl.format("{}/{}", "id", pl.lit(step)).alias("id"), pl.lit(f"rule:{self.use}").alias("generator"), pl.lit(self.system, dtype=pl.String).alias("system")
+            *texts,
+            pl.format("{}/{}", "id", pl.lit(step)).alias("id"),
+            pl.lit(f"rule:{self.use}").alias("generator"),
+            pl.lit(self.system, dtype=pl.String).alias("system"),
         )
         return conform(made, "pairs")

@@ -3,24 +3,31 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from tasks.sources.outline import Outline
 
+EDGE = 12
+"""Paragraphs at each end of a book among which words about the file are looked for."""
 HEAD_LINES = 900
 """The header and the small print end within this many lines."""
 
-_START = re.compile(r"^[ \t]*\*{3}\s*START OF (?:THE|THIS) PROJECT GUTENBERG[^\n]*(?:\n(?!\s*\n)[^\n*]*\*{3})?[^\n]*$", re.IGNORECASE | re.MULTILINE)
+_START = re.compile(
+    r"^[ \t]*\*{3}\s*START OF (?:THE|THIS) PROJECT GUTENBERG[^\n]*(?:\n(?!\s*\n)[^\n*]*\*{3})?[^\n]*$", re.IGNORECASE | re.MULTILINE
+)
 _SMALL_PRINT_END = re.compile(r"^[ \t]*\*END[ *]*THE SMALL PRINT![^\n]*$", re.IGNORECASE | re.MULTILINE)
 _END = re.compile(
     r"^[ \t]*(?:\*{3}\s*END OF (?:THE|THIS) PROJECT GUTENBERG|(?:The )?End of (?:the |this )?Project Gutenberg(?:'s|’s)?\b)[^\n]*$",
     re.IGNORECASE | re.MULTILINE,
 )
 _FIELD = re.compile(
-    r"^[ \t]*(Title|Author|Translator|Editor|Language|Release Date|Posting Date|Character set encoding)[ \t]*:[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE
+    r"^[ \t]*(Title|Author|Translator|Editor|Language|Release Date|Posting Date|Character set encoding)[ \t]*:[ \t]*(.+)$",
+    re.IGNORECASE | re.MULTILINE,
 )
 _NUMBER = re.compile(r"\[\s*e?-?(?:book|text)\s*#\s*(\d+)\s*\]", re.IGNORECASE)
 _OLD_TITLE = re.compile(
-    r"^[ *]*(?:The |This is the )?Project Gutenberg(?:'s)? (?:e-?text|e-?book|edition) of,? (.+?)(?:,? by ([^\n*]+?))?[ *]*$", re.IGNORECASE | re.MULTILINE
+    r"^[ *]*(?:The |This is the )?Project Gutenberg(?:'s)? (?:e-?text|e-?book|edition) of,? (.+?)(?:,? by ([^\n*]+?))?[ *]*$",
+    re.IGNORECASE | re.MULTILINE,
 )
 _COPYRIGHTED = re.compile(r"\bcopyrighted Project Gutenberg\b|This e(?:book|text) is copyright(?:ed)? protected", re.IGNORECASE)
 _CREDITS = re.compile(
@@ -28,7 +35,7 @@ _CREDITS = re.compile(
     r"HTML version by|Credits:|Updated editions|Proofread by|Digitized by)",
     re.IGNORECASE,
 )
-_ABOUT_THE_FILE = re.compile(r"\be-?texts?\b|\bproject gutenberg\b", re.I)
+_ABOUT_THE_FILE = re.compile(r"\be-?texts?\b|\bproject gutenberg\b", re.IGNORECASE)
 """What only words about the file, not the book, say; believed near its ends."""
 _NOTE = re.compile(r"^\W*transcriber['’]?s?['’]?\s+notes?\b", re.IGNORECASE)
 _CHAPTER = re.compile(
@@ -129,19 +136,16 @@ def _outline(body: str) -> Outline:
 
 
 def _without_notes(paragraphs: list[str]) -> Iterator[str]:
+    """Leave out transcriber's notes, credits, and near the ends what speaks of the file and not the book."""
     count = len(paragraphs)
     skipping = False
     for place, paragraph in enumerate(paragraphs):
         bare = paragraph.strip().lstrip("[+|*- ")
-        edge = place < 12 or place > count - 12
-        if _NOTE.match(bare):
-            closed = paragraph.strip().startswith("[") and paragraph.strip().endswith("]")
-            skipping = edge and not closed and place > count - 12
-            if len(paragraph) < 4000:
-                continue
-        if skipping or (place < 12 and _CREDITS.match(bare)) or (edge and _ABOUT_THE_FILE.search(paragraph)):
-            continue
-        yield paragraph
+        first, last = place < EDGE, place > count - EDGE
+        if _NOTE.match(bare) and len(paragraph) < 4000:
+            skipping = last and not paragraph.strip().endswith("]")
+        elif not (skipping or (first and _CREDITS.match(bare)) or ((first or last) and _ABOUT_THE_FILE.search(paragraph))):
+            yield paragraph
 
 
 def _width(body: str) -> int:
@@ -160,9 +164,7 @@ def unwrap(lines: list[str], width: int) -> str:
         return trimmed[0].strip()
     indented = sum(line.startswith((" ", "\t")) for line in trimmed[1:])
     gaps = sum(bool(re.search(r"\S {3,}\S|\t|\|", line)) for line in trimmed)
-    wraps = sum(
-        len(line) + 1 + len(after.split()[0]) > width - 3 for line, after in zip(trimmed, trimmed[1:], strict=False) if after.split()
-    )
+    wraps = sum(len(line) + 1 + len(after.split()[0]) > width - 3 for line, after in pairwise(trimmed) if after.split())
     prose = wraps >= 0.8 * (len(trimmed) - 1) and gaps * 3 < len(trimmed) and indented * 2 < len(trimmed)
     if prose or (indented == len(trimmed) - 1 and wraps >= 0.9 * (len(trimmed) - 1) and not gaps):
         return " ".join(line.strip() for line in trimmed)

@@ -32,12 +32,16 @@ def pairs_of(record: Mapping[str, Any], take: Take) -> list[dict[str, Any]]:
     if "completion" in record or "chosen" in record:
         return [shared | {"system": record.get("system")} | _prompted(record, take)]
     if "instruction" in record:
-        parts = [str(record["instruction"] or ""), str(record.get("input") or "")]
-        record = {"input": "\n\n".join(part for part in parts if part), "output": record.get("output"), "system": record.get("system")}
+        record = _alpaca(record)
     if not isinstance(record.get("input"), str) or not isinstance(record.get("output"), str):
         raise NotPair("no input and output")
     known = {name: record.get(name) for name in ("input", "output", "system", "rejected")}
     return [shared | known | {"turns": _messages(record.get("turns") or [])}]
+
+
+def _alpaca(record: Mapping[str, Any]) -> dict[str, Any]:
+    parts = [str(record["instruction"] or ""), str(record.get("input") or "")]
+    return {"input": "\n\n".join(part for part in parts if part), "output": record.get("output"), "system": record.get("system")}
 
 
 def _prompted(record: Mapping[str, Any], take: Take) -> dict[str, Any]:

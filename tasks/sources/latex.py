@@ -12,15 +12,73 @@ MAX_TOKENS = 3_000_000
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(\n[ \t]*(?!\n))?")
 _VERBATIM = re.compile(r"\\begin\{(verbatim|lstlisting|Verbatim|comment|filecontents|minted|alltt)\*?\}.*?\\end\{\1\*?\}", re.DOTALL)
 _VERB = re.compile(r"\\verb\*?([^a-zA-Z\s*])(.*?)\1")
-_ESCAPED = str.maketrans({"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", **{sign: f"\\{sign}" for sign in "{}$%&#_"}})
+_ESCAPED = str.maketrans(
+    {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", **{sign: f"\\{sign}" for sign in "{}$%&#_"}}
+)
 _TOKEN = re.compile(r"\\[a-zA-Z@]+\*?[ \t]*|\\.|\n[ \t]*\n\s*|\$\$|[{}$&~\[\]]|\n|[^\\{}$&~\[\]\n]+|\\", re.DOTALL)
 _INPUT = re.compile(r"\\(?:input|include|subfile|subfileinclude)\s*\{\s*([^{}]+?)\s*\}|\\input\s+([\w./-]+)")
 _MAIN = re.compile(r"\\document(?:class|style)\b")
 _SKIPPED = frozenset(
-    ["figure", "table", "tabular", "tabularx", "longtable", "array", "wrapfigure", "subfigure", "sidewaystable", "sidewaysfigure", "tikzpicture", "picture", "thebibliography", "algorithm", "algorithmic", "algorithm2e", "pspicture", "acknowledgments_", "landscape", "CCSXML", "tikzcd", "diagram", "minipage_", "displayquote_", "teaserfigure", "SCfigure", "floatrow", "tabu", "supertabular", "code", "IEEEkeywords", "keywords", "nomenclature", "forest"]
+    [
+        "figure",
+        "table",
+        "tabular",
+        "tabularx",
+        "longtable",
+        "array",
+        "wrapfigure",
+        "subfigure",
+        "sidewaystable",
+        "sidewaysfigure",
+        "tikzpicture",
+        "picture",
+        "thebibliography",
+        "algorithm",
+        "algorithmic",
+        "algorithm2e",
+        "pspicture",
+        "acknowledgments_",
+        "landscape",
+        "CCSXML",
+        "tikzcd",
+        "diagram",
+        "minipage_",
+        "displayquote_",
+        "teaserfigure",
+        "SCfigure",
+        "floatrow",
+        "tabu",
+        "supertabular",
+        "code",
+        "IEEEkeywords",
+        "keywords",
+        "nomenclature",
+        "forest",
+    ]
 )
 _MATHS = frozenset(
-    ["equation", "align", "eqnarray", "gather", "multline", "displaymath", "math", "alignat", "flalign", "split", "gathered", "aligned", "dmath", "subequations", "IEEEeqnarray", "prooftree", "mathpar", "cases", "equation_", "ceqn"]
+    [
+        "equation",
+        "align",
+        "eqnarray",
+        "gather",
+        "multline",
+        "displaymath",
+        "math",
+        "alignat",
+        "flalign",
+        "split",
+        "gathered",
+        "aligned",
+        "dmath",
+        "subequations",
+        "IEEEeqnarray",
+        "prooftree",
+        "mathpar",
+        "cases",
+        "equation_",
+        "ceqn",
+    ]
 )
 _HEADINGS = {"part": 1, "chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5, "subparagraph": 6}
 _NO_TEXT = {
@@ -34,7 +92,9 @@ _NO_TEXT = {
     "PACS": 1, "pacs": 1, "ead": 1, "orcid": 1, "subjclass": 1, "DeclareMathOperator": 2, "newenvironment": 3, "renewenvironment": 3, "graphicspath": 1,
     "captionsetup": 1, "raisebox": 1, "special": 1, "fbox_": 1, "hskip": 0, "vskip": 0, "kern": 0, "preprint": 1, "received": 1, "numberwithin": 2,
 }  # fmt: skip
-_REFS = frozenset(["ref", "eqref", "autoref", "cref", "Cref", "pageref", "nameref", "vref", "secref", "figref", "subref", "hyperref_", "thmref"])
+_REFS = frozenset(
+    ["ref", "eqref", "autoref", "cref", "Cref", "pageref", "nameref", "vref", "secref", "figref", "subref", "hyperref_", "thmref"]
+)
 _SIGNS = {
     "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø", "O": "Ø", "l": "ł", "L": "Ł", "aa": "å", "AA": "Å", "i": "ı", "j": "ȷ",
     "ldots": "…", "dots": "…", "textellipsis": "…", "textendash": "–", "textemdash": "—", "textquoteleft": "‘", "textquoteright": "’",
@@ -122,7 +182,7 @@ def read_latex(source: str, *, maths: bool = True) -> Paper:
     """
     source = _VERB.sub(lambda match: match[2].translate(_ESCAPED), _VERBATIM.sub("", source))
     macros = _macros(source)
-    before, begun, rest = source.partition("\\begin{document}")
+    _, begun, rest = source.partition("\\begin{document}")
     body = rest.partition("\\end{document}")[0] if begun else source
     title = _argument_of("title", source)
     abstract = re.search(r"\\begin\{abstract\}(.*?)\\end\{abstract\}", source, re.DOTALL)
@@ -213,31 +273,55 @@ def _command(name: str, tokens: list[str], state: _State) -> None:
     elif bare in state.macros and state.depth < MAX_DEPTH:
         _expand(state.macros[bare], tokens, state)
     elif bare in _HEADINGS:
-        _optional(tokens)
-        title = _inner(_group(tokens), state)
-        state.out.append(f"\n\n\x01{_HEADINGS[bare]}{' '.join(title.split())}\n\n")
+        _heading(_HEADINGS[bare], tokens, state)
     elif bare in _NO_TEXT:
-        _drop(_NO_TEXT[bare], tokens)
-        if bare.lower().startswith(("cite", "parencite", "footnote", "autocite")) and state.out:
-            state.out[-1] = state.out[-1].rstrip(" ")
-    elif bare in _REFS:
-        _group(tokens)
-        state.out.append("[ref]")
-    elif bare in _SIGNS:
-        state.out.append(_SIGNS[bare])
-    elif bare in _ACCENTS and (len(bare) == 1) and (not bare.isalpha() or _next_is_group(tokens)):
-        state.out.append(_accented(bare, tokens, state))
+        _left_out(bare, tokens, state)
+    elif bare in _REFS or bare in _SIGNS or _is_accent(bare, tokens):
+        state.out.append(_shown(bare, tokens, state))
     elif name in ("(", "["):
         _until(tokens, ")" if name == "(" else "]", state)
-    elif bare in ("href", "textcolor", "texorpdfstring", "colorbox", "parbox", "scalebox", "hyperref", "hyperlink", "foreignlanguage"):
-        _optional(tokens)
+    else:
+        _other(name, bare, tokens, state)
+
+
+def _other(name: str, bare: str, tokens: list[str], state: _State) -> None:
+    """Read a command that is not known: its name goes, what it is applied to stays."""
+    if len(name) == 1 and not name.isalpha():
+        state.out.append(_CONTROL_SIGNS.get(name, name))
+        return
+    _optional(tokens)
+    if bare in _SECOND_ARGUMENT:
         _group(tokens)
-    elif len(name) == 1 and not name.isalpha():
-        state.out.append(
-            {"\\": "\n", ",": " ", ";": " ", ":": " ", "!": "", "-": "", "/": "", " ": " ", "@": "", "\n": " "}.get(name, name)
-        )
-    elif _next_is(tokens, "["):
-        _optional(tokens)
+
+
+_SECOND_ARGUMENT = frozenset(
+    ["href", "textcolor", "texorpdfstring", "colorbox", "parbox", "scalebox", "hyperref", "hyperlink", "foreignlanguage"]
+)
+_CONTROL_SIGNS = {"\\": "\n", ",": " ", ";": " ", ":": " ", "!": "", "-": "", "/": "", " ": " ", "@": "", "\n": " "}
+
+
+def _shown(name: str, tokens: list[str], state: _State) -> str:
+    """Give the words of a reference, a sign or an accented letter."""
+    if name in _REFS:
+        _group(tokens)
+        return "[ref]"
+    return _SIGNS[name] if name in _SIGNS else _accented(name, tokens, state)
+
+
+def _heading(level: int, tokens: list[str], state: _State) -> None:
+    _optional(tokens)
+    title = " ".join(_inner(_group(tokens), state).split())
+    state.out.append(f"\n\n\x01{level}{title}\n\n")
+
+
+def _left_out(name: str, tokens: list[str], state: _State) -> None:
+    _drop(_NO_TEXT[name], tokens)
+    if name.startswith(("cite", "parencite", "footnote", "autocite")) and state.out:
+        state.out[-1] = state.out[-1].rstrip(" ")
+
+
+def _is_accent(name: str, tokens: list[str]) -> bool:
+    return name in _ACCENTS and (not name.isalpha() or _next_is_group(tokens))
 
 
 def _environment(name: str, tokens: list[str], state: _State) -> None:
@@ -252,7 +336,7 @@ def _environment(name: str, tokens: list[str], state: _State) -> None:
         state.out.append(" [formula] " if not state.maths else " $…$ ")
     else:
         state.out.append("\n\n")
-        if kind not in ("document",):
+        if kind != "document":
             _optional(tokens)
 
 

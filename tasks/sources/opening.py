@@ -6,8 +6,9 @@ import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
+from typing import Any
 
 import fsspec
 import pyarrow as pa
@@ -50,12 +51,9 @@ def unpacked(stream: Iterator[bytes]) -> Iterator[bytes]:
     while 0 < len(first) < 6 and (more := next(stream, b"")):
         first += more
     whole = _chain(first, stream)
-    if first[:2] == b"\x1f\x8b":
-        yield from _bounded(whole, lambda: zlib.decompressobj(wbits=31), "gzip")
-    elif first[:3] == b"BZh":
-        yield from _bounded(whole, bz2.BZ2Decompressor, "bz2")
-    elif first[:6] == b"\xfd7zXZ\x00":
-        yield from _bounded(whole, lzma.LZMADecompressor, "xz")
+    packed = next((packed for packed in _PACKED if first.startswith(packed.magic)), None)
+    if packed:
+        yield from packed.decoded(whole)
     elif first[:4] == b"\x28\xb5\x2f\xfd":
         yield from _zstd(whole)
     else:
@@ -68,34 +66,57 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def _bounded(stream: Iterator[bytes], make, name: str) -> Iterator[bytes]:  # type: ignore[no-untyped-def]  # three unrelated classes
-    read = given = 0
-    decoder = make()
-    begun = False
-    for chunk in stream:
-        read += len(chunk)
-        while chunk:
-            try:
-                data = decoder.decompress(chunk)
-            except (zlib.error, OSError, lzma.LZMAError, EOFError) as error:
-                raise Unreadable(f"{name} is damaged") from error
-            begun = True
-            given += len(data)
-            if given > FREE_BYTES and given > MAX_RATIO * read:
-                raise Unreadable(f"{name} swells more than {MAX_RATIO} times")
-            if data:
-                yield data
-            chunk = b""
-            if decoder.eof:
-                chunk, decoder, begun = decoder.unused_data.lstrip(b"\0"), make(), False
-                if chunk and not _continues(chunk, name):
+class _Packed:
+    """One compression: how its decoder is made, and how its data begins. Decoders give at most CHUNK bytes at once."""
+
+    def __init__(self, name: str, magic: bytes, make: Callable[[], Any]) -> None:
+        self.name = name
+        self.magic = magic
+        self._make = make
+
+    def decoded(self, stream: Iterator[bytes]) -> Iterator[bytes]:
+        """Decompress a stream of one or more members; what follows the last and is none is left out."""
+        decoder, begun = self._make(), False
+        read = given = 0
+        for chunk in stream:
+            read += len(chunk)
+            rest = chunk
+            while rest:
+                begun = True
+                for data in self._pieces(decoder, rest):
+                    given += len(data)
+                    if given > FREE_BYTES and given > MAX_RATIO * read:
+                        raise Unreadable(f"{self.name} swells more than {MAX_RATIO} times")
+                    yield data
+                rest = decoder.unused_data.lstrip(b"\0") if decoder.eof else b""
+                if decoder.eof:
+                    decoder, begun = self._make(), False
+                if rest and not rest.startswith(self.magic):
                     return
-    if begun:
-        raise Unreadable(f"{name} ends too early")
+        if begun:
+            raise Unreadable(f"{self.name} ends too early")
+
+    def _pieces(self, decoder: Any, chunk: bytes) -> Iterator[bytes]:
+        try:
+            data = decoder.decompress(chunk, CHUNK)
+            yield data
+            while not decoder.eof and (data or self._waiting(decoder)):
+                data = decoder.decompress(self._waiting(decoder), CHUNK)
+                yield data
+        except (zlib.error, OSError, lzma.LZMAError, EOFError) as error:
+            raise Unreadable(f"{self.name} is damaged") from error
+
+    @staticmethod
+    def _waiting(decoder: Any) -> bytes:
+        """Give what a zlib decoder has not taken in yet; the others keep that themselves."""
+        return bytes(getattr(decoder, "unconsumed_tail", b""))
 
 
-def _continues(chunk: bytes, name: str) -> bool:
-    return chunk.startswith({"gzip": b"\x1f\x8b", "bz2": b"BZh", "xz": b"\xfd7zXZ"}[name])
+_PACKED = (
+    _Packed("gzip", b"\x1f\x8b", lambda: zlib.decompressobj(wbits=31)),
+    _Packed("bz2", b"BZh", bz2.BZ2Decompressor),
+    _Packed("xz", b"\xfd7zXZ\x00", lzma.LZMADecompressor),
+)
 
 
 def _zstd(stream: Iterator[bytes]) -> Iterator[bytes]:
@@ -146,15 +167,17 @@ def members(data: bytes) -> dict[str, bytes]:
 def _tar(data: bytes) -> Iterator[tuple[str, bytes]]:
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
-            for member in archive:
-                stream = archive.extractfile(member) if member.isreg() else None
-                if stream is not None:
-                    content = stream.read()
-                    if len(content) != member.size:
-                        raise Unreadable("tar ends too early")
-                    yield member.name, content
+            yield from ((member.name, _member(archive, member)) for member in archive if member.isreg())
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise Unreadable("tar is damaged") from error
+
+
+def _member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    stream = archive.extractfile(member)
+    content = stream.read() if stream else b""
+    if len(content) != member.size:
+        raise Unreadable("tar ends too early")
+    return content
 
 
 def _zip(data: bytes) -> Iterator[tuple[str, bytes]]:

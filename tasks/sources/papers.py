@@ -66,32 +66,35 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _record(element: etree._Element) -> Record:
-    for inner in element.iter():
-        if local(inner) == "header" and inner.get("status") == "deleted":
-            return Record(_bare(text_of(inner, "identifier")), fault="deleted")
+    deleted = next((inner for inner in element.iter() if local(inner) == "header" and inner.get("status") == "deleted"), None)
+    if deleted is not None:
+        return Record(_bare(text_of(deleted, "identifier")), fault="deleted")
     fields: dict[str, list[str]] = {}
     for inner in element.iter():
         text = " ".join((inner.text or "").split())
         if text:
             fields.setdefault(local(inner), []).append(text)
-    one = {name: values[0] for name, values in fields.items()}
-    names = fields.get("keyname", [])
-    given = fields.get("forenames", [])
-    people = tuple(" ".join(pair) for pair in zip(given, names, strict=True)) if len(given) == len(names) and names else None
+
+    def first(*names: str) -> str:
+        return next((fields[name][0] for name in names if name in fields), "")
+
     return Record(
-        _bare(one.get("id") or one.get("identifier", "")),
-        one.get("title", ""),
-        people
-        or tuple(
-            fields.get("creator") or fields.get("name") or re.split(r", | and ", one.get("authors", ""))
-            if any(k in one for k in ("creator", "name", "authors"))
-            else ()
-        ),
-        one.get("abstract") or one.get("summary") or one.get("description", ""),
-        one.get("license") or one.get("rights", ""),
-        one.get("created") or one.get("published") or one.get("date") or one.get("datestamp", ""),
-        one.get("categories") or " ".join(fields.get("setSpec", [])),
+        _bare(first("id", "identifier")),
+        first("title"),
+        _people(fields),
+        first("abstract", "summary", "description"),
+        first("license", "rights"),
+        first("created", "published", "date", "datestamp"),
+        first("categories") or " ".join(fields.get("setSpec", [])),
     )
+
+
+def _people(fields: dict[str, list[str]]) -> tuple[str, ...]:
+    last, given = fields.get("keyname", []), fields.get("forenames", [])
+    if last and len(last) == len(given):
+        return tuple(" ".join(pair) for pair in zip(given, last, strict=True))
+    named = fields.get("creator") or fields.get("name") or last
+    return tuple(named or re.split(r", | and ", fields["authors"][0]) if named or "authors" in fields else ())
 
 
 def _bare(identifier: str) -> str:

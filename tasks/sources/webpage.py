@@ -1,6 +1,7 @@
 """HTML pages as text: blocks of visible words, navigation and scripts left out."""
 
 import re
+from typing import Any
 
 from lxml import etree, html
 
@@ -20,7 +21,35 @@ _LEFT_OUT = (
     "iframe",
     "button",
 )
-_BLOCKS = frozenset(["p", "div", "section", "article", "li", "ul", "ol", "dl", "dt", "dd", "blockquote", "pre", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "main", "body", "tr", "td", "th"])
+_BLOCKS = frozenset(
+    [
+        "p",
+        "div",
+        "section",
+        "article",
+        "li",
+        "ul",
+        "ol",
+        "dl",
+        "dt",
+        "dd",
+        "blockquote",
+        "pre",
+        "br",
+        "hr",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "main",
+        "body",
+        "tr",
+        "td",
+        "th",
+    ]
+)
 
 
 def read_html(text: str) -> tuple[str, str]:
@@ -31,8 +60,8 @@ def read_html(text: str) -> tuple[str, str]:
         return "", ""
     etree.strip_elements(tree, *_LEFT_OUT, with_tail=False)
     title = " ".join((tree.findtext(".//title") or "").split())
-    mains = tree.xpath("//main|//article|//*[@role='main']")
-    root = max(mains, key=lambda element: len(element.text_content())) if isinstance(mains, list) and mains else tree.find("body")
+    mains: Any = tree.xpath("//main|//article|//*[@role='main']")
+    root = max(mains, key=lambda element: len(element.text_content())) if mains else tree.find("body")
     pieces: list[str] = []
     if root is not None:
         _gather(root, pieces)

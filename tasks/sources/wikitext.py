@@ -36,7 +36,46 @@ _HOLES = (
     (re.compile(r"[ \t\u00a0]{2,}"), " "),
 )
 FILES = frozenset(
-    ["file", "image", "media", "category", "datei", "bild", "kategorie", "fichier", "catégorie", "archivo", "imagen", "categoría", "immagine", "categoria", "ficheiro", "imagem", "bestand", "afbeelding", "categorie", "plik", "grafika", "kategoria", "файл", "изображение", "категория", "ファイル", "画像", "カテゴリ", "文件", "分类", "ملف", "تصنيف", "fil", "kategori", "tiedosto", "luokka", "tập_tin", "thể_loại"]
+    [
+        "file",
+        "image",
+        "media",
+        "category",
+        "datei",
+        "bild",
+        "kategorie",
+        "fichier",
+        "catégorie",
+        "archivo",
+        "imagen",
+        "categoría",
+        "immagine",
+        "categoria",
+        "ficheiro",
+        "imagem",
+        "bestand",
+        "afbeelding",
+        "categorie",
+        "plik",
+        "grafika",
+        "kategoria",
+        "файл",
+        "изображение",
+        "категория",
+        "ファイル",
+        "画像",
+        "カテゴリ",
+        "文件",
+        "分类",
+        "ملف",
+        "تصنيف",
+        "fil",
+        "kategori",
+        "tiedosto",
+        "luokka",
+        "tập_tin",
+        "thể_loại",
+    ]
 )
 """Link prefixes of files and categories in the larger languages; English ones work everywhere."""
 
@@ -86,22 +125,32 @@ def _brackets(text: str) -> str:
         if match.start() < at:
             continue
         stack[-1].write(text[at : match.start()])
-        token = match[0]
         at = match.end()
-        if token in ("{{", "[[") or (token == "{|" and _line_start(text, match.start())):
-            stack.append(_Frame(token))
-        elif token == "|" and stack[-1].kind in ("{{", "[["):
-            stack[-1].arguments.append([])
-        elif token == "|}" and stack[-1].kind == "{{" and text[match.end() : match.end() + 1] == "}":
-            stack[-1].arguments.append([])
-            at = match.start() + 1
+        if match[0] == "|}" and stack[-1].kind == "{{" and text[at : at + 1] == "}":
+            stack[-1].arguments.append([])  # the last argument is empty: `|}}`, not the end of a table
             _close(stack, "{{")
             at = match.start() + 3
-        elif token in ("}}", "]]", "|}"):
-            _close(stack, {"}}": "{{", "]]": "[[", "|}": "{|"}[token])
         else:
-            stack[-1].write(token)
+            _token(match[0], stack, starts=_line_start(text, match.start()))
     stack[-1].write(text[at:])
+    return _unclosed(stack)
+
+
+def _token(token: str, stack: list[_Frame], *, starts: bool) -> None:
+    if token in ("{{", "[[") or (token == "{|" and starts):
+        stack.append(_Frame(token))
+    elif token == "|" and stack[-1].kind in ("{{", "[["):
+        stack[-1].arguments.append([])
+    elif token in _OPENING:
+        _close(stack, _OPENING[token])
+    else:
+        stack[-1].write(token)
+
+
+_OPENING = {"}}": "{{", "]]": "[[", "|}": "{|"}
+
+
+def _unclosed(stack: list[_Frame]) -> str:
     while len(stack) > 1:
         frame = stack.pop()
         if frame.kind != "{|":

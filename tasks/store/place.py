@@ -78,7 +78,7 @@ class Place:
 
     @property
     def protocol(self) -> str:
-        """The name of the file system: `file`, `s3`, …"""
+        """The name of the file system, as in `file` or `s3`."""
         names = self.fs.protocol
         return names if isinstance(names, str) else str(names[0])
 

@@ -51,7 +51,7 @@ def _modified(info: dict[str, Any]) -> datetime:
 
 
 def _spared(place: Place, aged: dict[str, dict[str, Any]], keep: int) -> set[str]:
-    """Give the versions to keep, as `name/version`: the latest of each dataset, the newest others, and all that are unfinished and young."""
+    """Give the versions to keep, as `name/version`: the latest of each dataset and the newest others."""
     spared: set[str] = set()
     names = {name.partition("/")[0] for name in aged if not name.startswith(".work/")}
     for name in names:

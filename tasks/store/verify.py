@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -50,12 +51,16 @@ def verify(dataset: Place, version: str | None = None) -> Verdict:
     verdict.version = manifest["version"]
     for entry in manifest["files"]:
         _check_file(dataset, below, entry, verdict)
+    _check_extras(dataset, below, manifest, verdict)
+    return verdict
+
+
+def _check_extras(dataset: Place, below: str, manifest: Mapping[str, Any], verdict: Verdict) -> None:
     named = {f"{below}{entry['path']}" for entry in manifest["files"]} | {f"{below}manifest.json"}
     own = ("latest.json", "runs/") if not below else ()
     found = (name for name in dataset.names(below.rstrip("/")) if "/.tmp-" not in f"/{name}")
     extra = [name for name in found if name not in named and not name.startswith(own or ("\0",))]
     verdict.corrupt.extend(f"{name}: not named in the manifest" for name in extra)
-    return verdict
 
 
 def _place(dataset: Place, version: str | None, verdict: Verdict) -> tuple[str | None, str]:
@@ -101,10 +106,9 @@ def _check_file(dataset: Place, below: str, entry: Mapping[str, Any], verdict: V
             verdict.corrupt.append(f"{path}: does not hold {entry['rows']} rows")
 
 
-def _rows(local: Any) -> int | None:
+def _rows(local: Path) -> int:
     try:
-        if pq.ParquetFile(local):
-            return int(pq.read_metadata(local).num_rows)
+        return int(pq.read_metadata(local).num_rows)
     except pa.ArrowInvalid:
         pass
     with local.open("rb") as stream:

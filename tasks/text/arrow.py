@@ -10,6 +10,7 @@ import pyarrow as pa
 Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
+Counts = npt.NDArray[np.float64]
 
 
 class Buffers(NamedTuple):

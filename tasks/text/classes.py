@@ -59,14 +59,14 @@ def _class_of(char: str) -> int:
 @kernel
 def decode(data: Bytes, at: int) -> tuple[int, int]:
     """Read the code point at `at`: its value (LIMIT - 1 where none is classed) and its width in bytes."""
-    first = np.int64(data[at])
+    first = int(data[at])
     if first < 0x80:
         return first, 1
     if first < 0xE0:
-        return (first & 0x1F) << 6 | np.int64(data[at + 1]) & 0x3F, 2
-    second = np.int64(data[at + 1]) & 0x3F
-    third = np.int64(data[at + 2]) & 0x3F
+        return (first & 0x1F) << 6 | int(data[at + 1]) & 0x3F, 2
+    second = int(data[at + 1]) & 0x3F
+    third = int(data[at + 2]) & 0x3F
     if first < 0xF0:
         return (first & 0x0F) << 12 | second << 6 | third, 3
-    point = (first & 0x07) << 18 | second << 12 | third << 6 | np.int64(data[at + 3]) & 0x3F
+    point = (first & 0x07) << 18 | second << 12 | third << 6 | int(data[at + 3]) & 0x3F
     return min(point, 0x32400 - 1), 4

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from tasks.text.arrow import Bytes, Hashes, Offsets, buffers
+from tasks.text.arrow import Bytes, Counts, Hashes, Offsets, buffers
 from tasks.text.classes import Classes, Lower, table
 from tasks.text.hashing import GOLDEN, mix
 from tasks.text.kernel import kernel
@@ -57,7 +57,7 @@ def _duplicate(words: Hashes, lengths: Offsets, count: int, n: int) -> int:
 
 
 @kernel
-def _measure(data: Bytes, offsets: Offsets, classes: Classes, lower: Lower) -> Bytes:
+def _measure(data: Bytes, offsets: Offsets, classes: Classes, lower: Lower) -> Counts:
     out = np.zeros((len(offsets) - 1, 9), np.float64)
     for i in range(len(out)):
         end = offsets[i + 1]

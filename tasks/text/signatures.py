@@ -8,7 +8,7 @@ by chance. The two kinds never meet: their hashes are seeded apart.
 import numpy as np
 import polars as pl
 
-from tasks.text.arrow import Bytes, Hashes, Offsets, buffers
+from tasks.text.arrow import Bytes, Counts, Hashes, Offsets, buffers
 from tasks.text.classes import WORD, Classes, Lower, decode, table
 from tasks.text.hashing import GOLDEN, mix
 from tasks.text.kernel import kernel
@@ -101,7 +101,7 @@ def _shingle_sets(data: Bytes, offsets: Offsets, classes: Classes, lower: Lower)
 
 
 @kernel
-def _jaccard(hashes: Hashes, ends: Offsets, left: Offsets, right: Offsets) -> Bytes:
+def _jaccard(hashes: Hashes, ends: Offsets, left: Offsets, right: Offsets) -> Counts:
     out = np.empty(len(left), np.float64)
     for pair in range(len(left)):
         i, stop_i = ends[left[pair]], ends[left[pair] + 1]
@@ -135,6 +135,6 @@ def shingle_sets(texts: pl.Series) -> tuple[Hashes, Offsets]:
     return _shingle_sets(held.data, held.offsets, *table())
 
 
-def jaccard(sets: tuple[Hashes, Offsets], left: Offsets, right: Offsets) -> Bytes:
+def jaccard(sets: tuple[Hashes, Offsets], left: Offsets, right: Offsets) -> Counts:
     """Give the exact similarity of pairs of shingle sets, by their places in `sets`; two empty sets are equal."""
     return _jaccard(*sets, left, right)

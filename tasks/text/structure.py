@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from tasks.text.arrow import Bytes, Offsets, buffers
+from tasks.text.arrow import Bytes, Counts, Hashes, Offsets, buffers
 from tasks.text.classes import DIGIT, END, SPACE, UPPER, Classes, Lower, decode, table
 from tasks.text.hashing import hash_range
 from tasks.text.kernel import kernel
@@ -12,7 +12,55 @@ from tasks.text.words import hash_of, hash_word, next_word
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 """Rae et al. 2021, Table A1."""
 
-ARCHAIC = ["thee", "thou", "thy", "thine", "ye", "hath", "doth", "dost", "hast", "art", "wilt", "shalt", "whilst", "whence", "thence", "hither", "thither", "wherefore", "betwixt", "ere", "oft", "unto", "upon", "nay", "methinks", "verily", "lest", "hereby", "thereof", "whereof", "wherein", "therein", "hitherto", "mine", "forsooth", "twas", "tis", "'tis", "'twas", "o'er", "e'en", "countenance", "discourse", "vexed", "ado", "forthwith", "henceforth"]
+ARCHAIC = [
+    "thee",
+    "thou",
+    "thy",
+    "thine",
+    "ye",
+    "hath",
+    "doth",
+    "dost",
+    "hast",
+    "art",
+    "wilt",
+    "shalt",
+    "whilst",
+    "whence",
+    "thence",
+    "hither",
+    "thither",
+    "wherefore",
+    "betwixt",
+    "ere",
+    "oft",
+    "unto",
+    "upon",
+    "nay",
+    "methinks",
+    "verily",
+    "lest",
+    "hereby",
+    "thereof",
+    "whereof",
+    "wherein",
+    "therein",
+    "hitherto",
+    "mine",
+    "forsooth",
+    "twas",
+    "tis",
+    "'tis",
+    "'twas",
+    "o'er",
+    "e'en",
+    "countenance",
+    "discourse",
+    "vexed",
+    "ado",
+    "forthwith",
+    "henceforth",
+]
 """Words far commoner before 1900 than after; counted by the style score."""
 
 NAMES = (
@@ -30,7 +78,7 @@ SHORT_LINE = 30
 
 
 @kernel
-def known(table: Bytes, mask: int, value: np.uint64) -> bool:
+def known(table: Hashes, mask: int, value: np.uint64) -> bool:
     """Add a hash to an open-addressed table; tell whether it was there. Zero stands for an empty slot."""
     if value == 0:
         value = np.uint64(1)
@@ -53,7 +101,7 @@ def table_size(entries: int) -> int:
 
 
 @kernel
-def _words(data: Bytes, start: int, end: int, classes: Classes, lower: Lower, stops: Bytes, archaic: Bytes, out: Bytes) -> None:
+def _words(data: Bytes, start: int, end: int, classes: Classes, lower: Lower, known_words: tuple[Hashes, Hashes], out: Counts) -> None:
     met = 0
     at = start
     while at < end:
@@ -65,14 +113,18 @@ def _words(data: Bytes, start: int, end: int, classes: Classes, lower: Lower, st
         out[WORD_CHARS] += chars
         out[LONGEST] = max(out[LONGEST], chars)
         out[ALPHABETIC] += alphabetic
-        for k in range(len(stops)):
-            if stops[k] == value:
+        out[ARCHAIC_WORDS] += _holds(known_words[1], value)
+        for k in range(8):
+            if known_words[0][k] == value:
                 met |= 1 << k
-        place = np.searchsorted(archaic, value)
-        if place < len(archaic) and archaic[place] == value:
-            out[ARCHAIC_WORDS] += 1
-    for k in range(len(stops)):
+    for k in range(8):
         out[STOPS] += (met >> k) & 1
+
+
+@kernel
+def _holds(sorted_hashes: Hashes, value: np.uint64) -> bool:
+    place = np.searchsorted(sorted_hashes, value)
+    return bool(place < len(sorted_hashes) and sorted_hashes[place] == value)
 
 
 @kernel
@@ -85,10 +137,9 @@ def _is_quote(point: int) -> int:
 
 
 @kernel
-def _characters(data: Bytes, start: int, end: int, classes: Classes, out: Bytes) -> None:
+def _characters(data: Bytes, start: int, end: int, classes: Classes, out: Counts) -> None:
     ended = True
     dots = 0
-    opened = -1
     at = start
     while at < end:
         point, width = decode(data, at)
@@ -105,16 +156,29 @@ def _characters(data: Bytes, start: int, end: int, classes: Classes, out: Bytes)
             ended = True
         elif not bits & SPACE and _is_quote(point) == 0:
             ended = False
-        quote = _is_quote(point)
-        if quote & 2 and opened >= 0:
-            out[QUOTED] += out[CHARS] - 1 - opened
-            opened = -1
-        elif quote & 1:
-            opened = np.int64(out[CHARS])
-        elif point == 10 and at + 1 < end and data[at + 1] == 10:
-            opened = -1
         at += width
     out[SENTENCES] += not ended
+
+
+@kernel
+def _quotes(data: Bytes, start: int, end: int, out: Counts) -> None:
+    """Count the characters between double quotes; a quote that is not closed ends with its paragraph."""
+    opened = False
+    inside = 0
+    at = start
+    while at < end:
+        point, width = decode(data, at)
+        quote = _is_quote(point)
+        if quote & 2 and opened:
+            out[QUOTED] += inside
+            opened = False
+        elif quote & 1:
+            opened, inside = True, 0
+        elif point == 10 and at + 1 < end and data[at + 1] == 10:
+            opened = False
+        else:
+            inside += 1
+        at += width
 
 
 @kernel
@@ -155,7 +219,7 @@ def _ends_in_ellipsis(data: Bytes, start: int, end: int) -> bool:
     if end - start < 3:
         return False
     a, b, c = data[end - 3], data[end - 2], data[end - 1]
-    return (a == 0x2E and b == 0x2E and c == 0x2E) or (a == 0xE2 and b == 0x80 and c == 0xA6)
+    return bool((a == 0x2E and b == 0x2E and c == 0x2E) or (a == 0xE2 and b == 0x80 and c == 0xA6))
 
 
 @kernel
@@ -167,8 +231,8 @@ def _starts_with_bullet(data: Bytes, start: int, end: int) -> bool:
 
 
 @kernel
-def _lines(data: Bytes, start: int, end: int, classes: Classes, out: Bytes) -> None:
-    size = table_size(np.int64(out[NEWLINES]) + 1)
+def _lines(data: Bytes, start: int, end: int, classes: Classes, out: Counts) -> None:
+    size = table_size(int(out[NEWLINES]) + 1)
     seen = np.zeros(size, np.uint64)
     at = start
     while at < end:
@@ -192,8 +256,8 @@ def _lines(data: Bytes, start: int, end: int, classes: Classes, out: Bytes) -> N
 
 
 @kernel
-def _paragraphs(data: Bytes, start: int, end: int, out: Bytes) -> None:
-    size = table_size(np.int64(out[NEWLINES]) // 2 + 1)
+def _paragraphs(data: Bytes, start: int, end: int, out: Counts) -> None:
+    size = table_size(int(out[NEWLINES]) // 2 + 1)
     seen = np.zeros(size, np.uint64)
     at = start
     while at < end:
@@ -211,12 +275,13 @@ def _paragraphs(data: Bytes, start: int, end: int, out: Bytes) -> None:
 
 
 @kernel
-def _measure(data: Bytes, offsets: Offsets, classes: Classes, lower: Lower, stops: Bytes, archaic: Bytes) -> Bytes:
+def _measure(data: Bytes, offsets: Offsets, classes: Classes, lower: Lower, known_words: tuple[Hashes, Hashes]) -> Counts:
     out = np.zeros((len(offsets) - 1, 25), np.float64)
     for i in range(len(out)):
         start, end = offsets[i], offsets[i + 1]
-        _words(data, start, end, classes, lower, stops, archaic, out[i])
+        _words(data, start, end, classes, lower, known_words, out[i])
         _characters(data, start, end, classes, out[i])
+        _quotes(data, start, end, out[i])
         _lines(data, start, end, classes, out[i])
         _paragraphs(data, start, end, out[i])
     return out
@@ -232,5 +297,5 @@ def structure(texts: pl.Series) -> pl.DataFrame:
     classes, lower = table()
     stops = np.array([hash_of(word) for word in STOP_WORDS], np.uint64)
     archaic = np.unique(np.array([hash_of(word) for word in ARCHAIC], np.uint64))
-    table_of = _measure(held.data, held.offsets, classes, lower, stops, archaic)
+    table_of = _measure(held.data, held.offsets, classes, lower, (stops, archaic))
     return pl.DataFrame(table_of, schema=list(NAMES))

@@ -10,6 +10,28 @@ from tasks.text.words import next_word
 
 
 @kernel
+def _closes(point: int) -> bool:
+    """Tell a quote or bracket that may stand between the end of a sentence and the space after it."""
+    return point == 0x22 or point == 0x27 or point == 0x29 or point == 0x2019 or point == 0x201D or point == 0xBB
+
+
+@kernel
+def _after_blank(data: Bytes, at: int, end: int) -> int:
+    """Give where the line ends that stand at `at` are over, or `at` where there is none."""
+    while at < end and data[at] == 10:
+        at += 1
+    return at
+
+
+@kernel
+def _letters(before: int, bits: int) -> int:
+    """Count the letters of the word so far as 0, 1 (a single capital: an initial) or 2 (anything else)."""
+    if not bits & ALPHA:
+        return 0
+    return 2 if before or not bits & UPPER else 1
+
+
+@kernel
 def _sentence_end(data: Bytes, start: int, end: int, classes: Classes) -> int:
     """Find where the sentence or paragraph at `start` ends, its white space included."""
     at = start
@@ -20,18 +42,14 @@ def _sentence_end(data: Bytes, start: int, end: int, classes: Classes) -> int:
         bits = classes[point]
         at += width
         if point == 10 and at < end and data[at] == 10:
-            while at < end and data[at] == 10:
-                at += 1
-            return at
+            return _after_blank(data, at, end)
         if previous & END and bits & SPACE and letters != 1:
             return at
         if bits & END:
             previous = bits
-        elif not (point == 0x22 or point == 0x27 or point == 0x29 or point == 0x2019 or point == 0x201D or point == 0xBB):
+        elif not _closes(point):
             previous = 0
-            letters = (1 if bits & UPPER else 2) if letters == 0 else letters + 1
-            if not bits & ALPHA:
-                letters = 0
+            letters = _letters(letters, bits)
     return end
 
 

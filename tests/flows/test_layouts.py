@@ -14,7 +14,11 @@ from flows.build import build
 from tests.texts import prose, write_notes
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).filter(str.strip)
-TURNS = st.lists(TEXT, max_size=2).map(lambda texts: [turn for n, text in enumerate(texts) for turn in ({"role": "user", "content": text}, {"role": "assistant", "content": f"r{n}"})])
+TURNS = st.lists(TEXT, max_size=2).map(
+    lambda texts: [
+        turn for n, text in enumerate(texts) for turn in ({"role": "user", "content": text}, {"role": "assistant", "content": f"r{n}"})
+    ]
+)
 PAIR = st.fixed_dictionaries(
     {"input": TEXT, "output": TEXT},
     optional={"system": TEXT, "turns": TURNS, "tools": st.just('[{"type": "function", "function": {"name": "f", "parameters": {}}}]')},
@@ -46,10 +50,14 @@ def test_every_layout_reads_back_to_the_same_rows(layout: str | None, format_: s
 
 
 def test_openai_rows_have_only_the_keys_that_are_known(tmp_path: Path) -> None:
-    (tmp_path / "rows.jsonl").write_text('{"input": "q", "output": "a", "system": "s"}\n{"input": "q2", "output": "a2", "tools": [{"type": "function"}]}')
+    (tmp_path / "rows.jsonl").write_text(
+        '{"input": "q", "output": "a", "system": "s"}\n{"input": "q2", "output": "a2", "tools": [{"type": "function"}]}'
+    )
     dataset = build(recipe("rows.jsonl", "openai-chat", "jsonl"))
     first, second = (json.loads(line) for line in next(Path(dataset.url).glob("data/*")).read_text().splitlines())
-    assert first == {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
+    assert first == {
+        "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    }
     assert second["tools"] == [{"type": "function"}]
 
 

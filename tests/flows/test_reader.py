@@ -79,7 +79,14 @@ def test_words_that_look_like_booleans_and_dates_are_texts() -> None:
 
 
 def test_set_reaches_mappings_and_lists_and_may_add_them() -> None:
-    sets = ["steps.p.words.max=90", "steps.p.words.min=9", "steps.a.path=[a.txt, b.txt]", "steps.a.path[1]=c.txt", "steps.s.lower=false", "seed=4"]
+    sets = [
+        "steps.p.words.max=90",
+        "steps.p.words.min=9",
+        "steps.a.path=[a.txt, b.txt]",
+        "steps.a.path[1]=c.txt",
+        "steps.s.lower=false",
+        "seed=4",
+    ]
     recipe = read_recipe(GOOD, sets)
     assert recipe.steps["p"].words.max == 90
     assert recipe.steps["a"].path == ("a.txt", "c.txt")

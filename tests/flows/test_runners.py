@@ -18,9 +18,9 @@ from flows.rim import parse_bytes
 from flows.runners import Pool, worker_count
 from flows.walk import walk
 from tasks.errors import RecipeError
+from tasks.store.place import Place
 from tests.services.s3 import S3
 from tests.store.test_crash import contents
-from tasks.store.place import Place
 from tests.texts import NOTES, write_notes
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +80,9 @@ def test_two_dask_workers_do_the_work_between_them(notes: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"TZ": "Pacific/Auckland", "LC_ALL": "tr_TR.UTF-8"}, {"PYTHONHASHSEED": "1"}, {"PYTHONHASHSEED": "99", "POLARS_MAX_THREADS": "1"}], ids=str
+    "more",
+    [{"TZ": "Pacific/Auckland", "LC_ALL": "tr_TR.UTF-8"}, {"PYTHONHASHSEED": "1"}, {"PYTHONHASHSEED": "99", "POLARS_MAX_THREADS": "1"}],
+    ids=str,
 )
 def test_zone_locale_hash_seed_and_threads_change_no_byte(notes: Path, more: dict[str, str]) -> None:
     build(NOTES, out="one")

@@ -58,5 +58,7 @@ def test_the_schema_accepts_exactly_what_the_reader_accepts(data: st.DataObject)
         elif change == "delete":
             del held[path[-1]]
         elif isinstance(held, dict):
-            held[data.draw(st.sampled_from(["limit", "seed", "near", "words", "unknown", "layout", "path", "validation"]))] = data.draw(VALUES)
+            held[data.draw(st.sampled_from(["limit", "seed", "near", "words", "unknown", "layout", "path", "validation"]))] = data.draw(
+                VALUES
+            )
     assert shape_is_good(recipe) == VALIDATOR.is_valid(recipe), list(VALIDATOR.iter_errors(recipe))[:2]

@@ -146,7 +146,9 @@ def test_the_deployment_runs_on_a_worker(server: str, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DARTBOARD_HOME": str(ROOT)}
 
     def prefect(*arguments: str) -> str:
-        done = subprocess.run([sys.executable, "-m", "prefect", *arguments], capture_output=True, text=True, env=environment, cwd=ROOT, timeout=240)
+        done = subprocess.run(
+            [sys.executable, "-m", "prefect", *arguments], capture_output=True, text=True, env=environment, cwd=ROOT, timeout=240
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -25,7 +25,11 @@ def notes(tmp_path: Path) -> Path:
 
 
 def times(folder: Path) -> dict[str, int]:
-    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and "runs" not in path.parts and ".work" not in path.parts}
+    return {
+        str(path): path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file() and "runs" not in path.parts and ".work" not in path.parts
+    }
 
 
 def test_a_rerun_finds_everything_done_and_touches_no_file(notes: Path) -> None:
@@ -121,7 +125,10 @@ def test_removing_one_sentence_of_a_sample_changes_exactly_the_rows_made_of_it(t
     text = sample.read_text(encoding="utf-8-sig")
     body = text.split("***")[2]
     sentence = next(s for s in body.replace("\n", " \n").split(". ") if 60 < len(s) < 200 and s.strip()[:1].isupper())
-    sample.write_text(text.replace(sentence + ". ", "", 1) if sentence + ". " in text else text.replace(sentence.replace(" \n", "\n"), "", 1), encoding="utf-8")
+    sample.write_text(
+        text.replace(sentence + ". ", "", 1) if sentence + ". " in text else text.replace(sentence.replace(" \n", "\n"), "", 1),
+        encoding="utf-8",
+    )
     assert sample.read_text(encoding="utf-8") != text
     after = rows_of(build(read_recipe(str(home / "starter.yaml")), out="after"))
     changed = {id_ for id_ in before.keys() | after.keys() if before.get(id_) != after.get(id_)}

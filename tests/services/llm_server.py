@@ -13,8 +13,25 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-VOCABULARY = [f"{a}{b}" for a in "ba ke lo mi nu ra si to ve wu".split() for b in "bel dan fer gom hin jad lek mus ner pol".split()]
-NOUNS = "gutter ledger kettle fence invoice radiator timetable bicycle neighbour cupboard spreadsheet hinge".split()
+VOCABULARY = [
+    f"{a}{b}"
+    for a in ["ba", "ke", "lo", "mi", "nu", "ra", "si", "to", "ve", "wu"]
+    for b in ["bel", "dan", "fer", "gom", "hin", "jad", "lek", "mus", "ner", "pol"]
+]
+NOUNS = [
+    "gutter",
+    "ledger",
+    "kettle",
+    "fence",
+    "invoice",
+    "radiator",
+    "timetable",
+    "bicycle",
+    "neighbour",
+    "cupboard",
+    "spreadsheet",
+    "hinge",
+]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -58,9 +75,16 @@ class Handler(BaseHTTPRequestHandler):
 def answer(body: dict[str, Any], fault: str) -> dict[str, Any]:
     digest = hashlib.sha256(json.dumps(body["messages"]).encode()).digest()
     draw = random.Random(digest)
-    made = {"input": " ".join(draw.choice(VOCABULARY) for _ in range(12)) + "?", "output": " ".join(draw.choice(VOCABULARY) for _ in range(20)) + "."}
+    made = {
+        "input": " ".join(draw.choice(VOCABULARY) for _ in range(12)) + "?",
+        "output": " ".join(draw.choice(VOCABULARY) for _ in range(20)) + ".",
+    }
     a = digest[0] % 12
-    text = json.dumps(made) if "examples" in body["messages"][-1]["content"] else f"<think>hm</think>Tell me about the {NOUNS[a]} number {digest[7]}."
+    text = (
+        json.dumps(made)
+        if "examples" in body["messages"][-1]["content"]
+        else f"<think>hm</think>Tell me about the {NOUNS[a]} number {digest[7]}."
+    )
     text = "no json here" if fault == "broken" else text[:20] if fault == "length" else text
     return {
         "id": "x", "object": "chat.completion", "created": 0, "model": body["model"],

@@ -20,7 +20,7 @@ def test_every_book_is_read_and_nothing_legal_is_left(corpus: Path) -> None:
     assert len(rows) == 19
     assert not skips
     for row in rows:
-        legal = re.findall(r"project gutenberg|small print|etext|public domain", row["text"], re.I)
+        legal = re.findall(r"project gutenberg|small print|etext|public domain", row["text"], re.IGNORECASE)
         assert len(legal) <= 3, (row["unit"], legal)
     assert sum(bool(row["title"]) for row in rows) == 17
     assert len({row["id"] for row in rows}) == 19
@@ -46,7 +46,7 @@ def test_dumps_of_many_languages_become_prose(corpus: Path) -> None:
     text = "\n".join(row["text"] for row in rows)
     words = len(text.split())
     for markup in (r"\{\{", r"\}\}", r"\[\[", r"\]\]", r"'''", r"<ref", r"\{\|", r"^==", r"&nbsp;", r"\|\s*thumb"):
-        found = re.findall(markup, text, re.M)
+        found = re.findall(markup, text, re.MULTILINE)
         assert len(found) <= words / 1000 * 0.05, (markup, len(found))
     assert sum(bool(row["sections"]) for row in rows) > 100
     assert all(row["licence"] == "CC-BY-SA-4.0" and row["title"] for row in rows)
@@ -76,14 +76,18 @@ def test_records_that_are_deleted_or_errors_are_named(corpus: Path) -> None:
     assert sum(reason.startswith("OAI error") for reason in reasons(skips)) == 7
 
 
-@pytest.mark.parametrize("step", [Gutenberg(path="x"), Wikipedia(path="x"), Arxiv(path="x", licences="any"), Files(path="x")], ids=lambda step: step.use)
+@pytest.mark.parametrize(
+    "step", [Gutenberg(path="x"), Wikipedia(path="x"), Arxiv(path="x", licences="any"), Files(path="x")], ids=lambda step: step.use
+)
 def test_hostile_files_cost_only_themselves(corpus: Path, step: Gutenberg) -> None:
     _, skips = read_all(step, [f"{corpus}/other/nasty/*"])
     assert all(skip.file and skip.reason for skip in skips)
     assert skips
 
 
-@pytest.mark.parametrize("step", [Gutenberg(path="x"), Wikipedia(path="x"), Arxiv(path="x", licences="any"), Files(path="x")], ids=lambda step: step.use)
+@pytest.mark.parametrize(
+    "step", [Gutenberg(path="x"), Wikipedia(path="x"), Arxiv(path="x", licences="any"), Files(path="x")], ids=lambda step: step.use
+)
 def test_no_file_of_any_kind_makes_a_source_fail(corpus: Path, step: Gutenberg) -> None:
     rows, skips = read_all(step, [str(corpus)])
     assert rows

@@ -72,7 +72,7 @@ def test_members_of_archives_never_leave_them(tmp_path: Path) -> None:
     ("data", "expected"),
     [
         ("problem;solution\nEn ä;Ein ö\n".encode("cp1252"), [("En ä", "Ein ö")]),
-        ("\ufeffproblem,solution\na,\"b, c\"\n".encode(), [("a", "b, c")]),
+        ('\ufeffproblem,solution\na,"b, c"\n'.encode(), [("a", "b, c")]),
         (b"problem\tsolution\r\na\tb\r\n", [("a", "b")]),
         (b'problem,solution\n"a\nb",c\nonly one\nd,e\n', [("a\nb", "c"), ("d", "e")]),
         ("problem,solution\na,b\n".encode("utf-16"), [("a", "b")]),
@@ -162,14 +162,21 @@ def test_wikitext_loses_its_markup_and_keeps_its_words() -> None:
     assert outline.text().encode()[section["start"] :].decode().startswith("first item")
 
 
-@pytest.mark.parametrize("source", ["{{" * 5000, "[[" * 5000 + "x", "{{a|" * 3000 + "}}" * 3000, "{| " * 300, "}}" * 100 + "words", "{{a\n\nwords after"])
+@pytest.mark.parametrize(
+    "source", ["{{" * 5000, "[[" * 5000 + "x", "{{a|" * 3000 + "}}" * 3000, "{| " * 300, "}}" * 100 + "words", "{{a\n\nwords after"]
+)
 def test_broken_nesting_of_any_depth_ends(source: str) -> None:
     read_wikitext(source).text()
 
 
 def test_one_broken_page_of_a_dump_costs_one_page(tmp_path: Path) -> None:
     page = "<page><title>{0}</title><ns>0</ns><id>{1}</id><revision><text>{2}</text></revision></page>"
-    pages = [page.format("A", 1, prose(1)), page.format("B", 2, "&broken; <x"), page.format("C", 3, prose(3)), page.format("D", 4, prose(4))[:80]]
+    pages = [
+        page.format("A", 1, prose(1)),
+        page.format("B", 2, "&broken; <x"),
+        page.format("C", 3, prose(3)),
+        page.format("D", 4, prose(4))[:80],
+    ]
     (tmp_path / "d.xml").write_text('<mediawiki xml:lang="en"><siteinfo><dbname>w</dbname></siteinfo>' + "\n".join(pages), encoding="utf-8")
     rows, skips = read_all(Wikipedia(path="x"), [str(tmp_path)])
     assert [row["title"] for row in rows] == ["A", "C"]
@@ -179,7 +186,7 @@ def test_one_broken_page_of_a_dump_costs_one_page(tmp_path: Path) -> None:
 def test_entities_in_xml_are_not_followed(tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("SECRET")
-    page = f'<page><title>A</title><ns>0</ns><id>1</id><revision><text>{prose(1)} &x;</text></revision></page>'
+    page = f"<page><title>A</title><ns>0</ns><id>1</id><revision><text>{prose(1)} &x;</text></revision></page>"
     (tmp_path / "d.xml").write_text(f'<!DOCTYPE m [<!ENTITY x SYSTEM "{secret}">]><mediawiki>{page}</mediawiki>')
     rows, skips = read_all(Wikipedia(path="x"), [str(tmp_path / "d.xml")])
     assert "SECRET" not in str(rows) + str(skips)
@@ -188,7 +195,9 @@ def test_entities_in_xml_are_not_followed(tmp_path: Path) -> None:
 BOOK = "The Project Gutenberg eBook of T\n\nTitle: T\nAuthor: A B\nLanguage: French\n\n{start}\n\nProduced by C\n\n{body}\n\n{end}\n\nlicence words\n"
 
 
-def book(body: str, start: str = "*** START OF THE PROJECT GUTENBERG EBOOK T ***", end: str = "*** END OF THE PROJECT GUTENBERG EBOOK T ***") -> str:
+def book(
+    body: str, start: str = "*** START OF THE PROJECT GUTENBERG EBOOK T ***", end: str = "*** END OF THE PROJECT GUTENBERG EBOOK T ***"
+) -> str:
     return BOOK.format(start=start, body=body, end=end)
 
 
@@ -218,7 +227,9 @@ def test_licences_of_papers_are_an_allow_list(tmp_path: Path) -> None:
     for number in (1, 2, 3):
         (tmp_path / f"2601.0000{number}.tex").write_text(body)
     licences = {1: "http://creativecommons.org/licenses/by/4.0/", 2: "http://arxiv.org/licenses/nonexclusive-distrib/1.0/"}
-    metadata = "\n".join(json.dumps({"id": f"2601.0000{n}", "title": f"T{n}", "license": licence, "abstract": "x"}) for n, licence in licences.items())
+    metadata = "\n".join(
+        json.dumps({"id": f"2601.0000{n}", "title": f"T{n}", "license": licence, "abstract": "x"}) for n, licence in licences.items()
+    )
     rows, skips = read_all(Arxiv(path="x", metadata="m"), [f"{tmp_path}/*.tex"], {"metadata": metadata})
     assert [(row["title"], row["licence"]) for row in rows] == [("T1", "CC-BY-4.0")]
     assert set(reasons(skips)) == {"licence LicenseRef-arXiv-nonexclusive-distrib", "licence unknown"}

@@ -30,7 +30,9 @@ def settle(step: BarrierStep, rows: pl.DataFrame, shards: int = 2, seed: int = 0
     context = Context("step", seed)
     wanted = set(step.reads(rows.columns)) | {"row"}
     seen = [part.select([name for name in part.columns if name in wanted]) for part in parts]
-    summaries = pl.concat([step.summarise(part, context).select(pl.lit(n, dtype=pl.UInt32).alias("part"), pl.all()) for n, part in enumerate(seen)])
+    summaries = pl.concat(
+        [step.summarise(part, context).select(pl.lit(n, dtype=pl.UInt32).alias("part"), pl.all()) for n, part in enumerate(seen)]
+    )
     settled = step.settle(summaries, context, lambda part, chosen: seen[part].filter(pl.col("row").is_in(list(chosen))))
     return pl.concat([part.join(settled.filter(pl.col("part") == n), on="row", maintain_order="left") for n, part in enumerate(parts)])
 
@@ -136,7 +138,11 @@ def test_a_count_gives_that_many_single_groups() -> None:
 
 
 def test_clusters_and_named_columns_hold_rows_together() -> None:
-    rows = documents([str(n) for n in range(20)], cluster=pl.Series([7 if n in (1, 18) else None for n in range(20)], dtype=pl.UInt64), title=["t" if n in (2, 17) else str(n) for n in range(20)])
+    rows = documents(
+        [str(n) for n in range(20)],
+        cluster=pl.Series([7 if n in (1, 18) else None for n in range(20)], dtype=pl.UInt64),
+        title=["t" if n in (2, 17) else str(n) for n in range(20)],
+    )
     for seed in range(20):
         made = settle(Split(validation=0.4, by=("title",)), rows, 2, seed)["split"].to_list()
         assert made[1] == made[18]

@@ -75,7 +75,10 @@ def test_c4_takes_out_lines_and_then_counts_sentences() -> None:
 
 
 def test_modern_prose_scores_above_old() -> None:
-    old = "Wherefore hast thou, whilst the tempest raged upon the heath, betaken thyself hither, unto a house whence naught but sorrow doth proceed? " * 3
+    old = (
+        "Wherefore hast thou, whilst the tempest raged upon the heath, betaken thyself hither, unto a house whence naught but sorrow doth proceed? "
+        * 3
+    )
     new = '"You could have called," she said. He shrugged and put the bag on the table. "I was on the train. There was no signal." ' * 3
     scores = measure(pl.Series([old, new]), Style.needs).select(modern()).to_series()
     assert scores[0] < 0.3

@@ -24,7 +24,11 @@ CONTEXT = Context("step", 3)
 
 
 def documents(*texts: str, **more: Any) -> pl.DataFrame:
-    rows = {"id": [f"a/{n}" for n in range(len(texts))], "text": list(texts), **{name: [value] * len(texts) for name, value in more.items()}}
+    rows = {
+        "id": [f"a/{n}" for n in range(len(texts))],
+        "text": list(texts),
+        **{name: [value] * len(texts) for name, value in more.items()},
+    }
     return conform(pl.DataFrame(rows, schema_overrides={"text": pl.String, "id": pl.String}), "documents")
 
 
@@ -77,7 +81,9 @@ def test_scrambled_text_restores_to_the_output() -> None:
     same = pairs.filter(pl.col("input") == pl.col("output")).height
     assert 25 < same < 75
     changed = pairs.filter(pl.col("input") != pl.col("output"))
-    assert changed["input"][0] == frame.filter(pl.col("text") == changed["output"][0])["text"][0].lower().translate({ord(sign): None for sign in ".,;?"})
+    assert changed["input"][0] == frame.filter(pl.col("text") == changed["output"][0])["text"][0].lower().translate(
+        {ord(sign): None for sign in ".,;?"}
+    )
     assert set(pairs["generator"]) == {"rule:scramble"}
 
 
@@ -142,5 +148,7 @@ def test_template_files_are_read_from_the_context() -> None:
 
 def test_columns_lift_fields_of_attrs() -> None:
     frame = documents("x", attrs='{"t": "title", "n": 5}', url="u")
-    (row,) = Columns(columns={"title": "attrs.t", "mine": "attrs.n", "copy": "url", "none": "attrs.z"}).apply(frame, CONTEXT).kept.to_dicts()
+    (row,) = (
+        Columns(columns={"title": "attrs.t", "mine": "attrs.n", "copy": "url", "none": "attrs.z"}).apply(frame, CONTEXT).kept.to_dicts()
+    )
     assert (row["title"], row["mine"], row["copy"], row["none"]) == ("title", "5", "u", None)

@@ -83,7 +83,7 @@ def test_a_flipped_byte_in_a_part_is_never_read_as_data(tmp_path: Path) -> None:
 def test_faults_of_the_store_are_told_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Place.at(str(tmp_path / "work"))
     (tmp_path / "work").write_text("a file where a folder should be")
-    with pytest.raises(StoreError, match="not a folder|File exists|FileExistsError"):
+    with pytest.raises(StoreError, match=r"not a folder|File exists|FileExistsError"):
         part(tmp_path, place)
 
     def full(*_: object) -> None:

@@ -46,7 +46,9 @@ def stopping_at(number: int | None) -> Iterator[list[str]]:
 
 def contents(place: Place) -> dict[str, bytes]:
     """Everything published but the facts of runs."""
-    return {name: place.read_bytes(name) for name in place.names() if not name.startswith((".work/", "notes/runs/")) and "/.tmp-" not in name}
+    return {
+        name: place.read_bytes(name) for name in place.names() if not name.startswith((".work/", "notes/runs/")) and "/.tmp-" not in name
+    }
 
 
 def as_a_reader(place: Place) -> None:

@@ -25,7 +25,8 @@ def test_a_whole_dataset_is_whole(dataset: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(
-    ("harm", "code"), [("flip", 1), ("cut", 1), ("lose", 4), ("add", 1), ("manifest", 1), ("lose manifest", 4), ("lose latest", 4), ("tear latest", 1)]
+    ("harm", "code"),
+    [("flip", 1), ("cut", 1), ("lose", 4), ("add", 1), ("manifest", 1), ("lose manifest", 4), ("lose latest", 4), ("tear latest", 1)],
 )
 def test_harm_is_found_and_named(dataset: Path, harm: str, code: int, capsys: pytest.CaptureFixture[str]) -> None:
     data = next(dataset.glob("data/train*"))

@@ -32,7 +32,9 @@ TEXTS = st.lists(
 
 
 def is_word(char: str) -> bool:
-    return ord(char) < LIMIT and (char.isalnum() or (not char.isspace() and char not in ".!?…。！？؟।॥۔։" and unicodedata.category(char) in ("Mn", "Mc")))
+    return ord(char) < LIMIT and (
+        char.isalnum() or (not char.isspace() and char not in ".!?…。！？؟।॥۔։" and unicodedata.category(char) in ("Mn", "Mc"))
+    )
 
 
 def is_alone(char: str) -> bool:

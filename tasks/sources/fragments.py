@@ -30,10 +30,10 @@ def fragments(stream: Iterator[bytes], tag: str) -> Iterator[Fragment]:
     source = _utf8(stream)
     while True:
         try:
-            chunk = next(source, b"")
+            chunk = next(source, None)
         except Unreadable as error:
-            chunk, fault = b"", str(error)
-        buffer += chunk.translate(None, _DROP)
+            chunk, fault = None, str(error)
+        buffer += (chunk or b"").translate(None, _DROP)
         while (end := buffer.find(closing)) >= 0:
             start = _opened(buffer, opening, end)
             if not headed:
@@ -44,7 +44,7 @@ def fragments(stream: Iterator[bytes], tag: str) -> Iterator[Fragment]:
         if len(buffer) > MAX_RECORD_BYTES:
             yield Fragment("lost", f"record of more than {MAX_RECORD_BYTES} bytes".encode())
             buffer = buffer[-len(closing) :]
-        if not chunk:
+        if chunk is None:
             break
     if not headed:
         yield Fragment("head", buffer)

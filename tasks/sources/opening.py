@@ -87,7 +87,8 @@ class _Packed:
                     given += len(data)
                     if given > FREE_BYTES and given > MAX_RATIO * read:
                         raise Unreadable(f"{self.name} swells more than {MAX_RATIO} times")
-                    yield data
+                    if data:
+                        yield data
                 rest = decoder.unused_data.lstrip(b"\0") if decoder.eof else b""
                 if decoder.eof:
                     decoder, begun = self._make(), False

@@ -22,7 +22,7 @@ from flows.publish import Published, publish
 from flows.reader import read_recipe, warnings
 from flows.rim import Exit, guarded, parse_bytes
 from flows.runners import interruptible, pool, worker_count
-from flows.site import SHARD_BYTES, Site
+from flows.workplace import SHARD_BYTES, Site
 from flows.walk import Execute, survey, walk
 from tasks.errors import usage
 from tasks.recipe import Recipe

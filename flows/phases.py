@@ -9,7 +9,7 @@ from typing import Any
 
 from flows.packing import in_order, pack
 from flows.plan import Plan, Stage
-from flows.site import Site
+from flows.workplace import Site
 from flows.work.job import Call, Job
 from tasks.errors import GateError, SourceError, usage
 from tasks.filters.sieve import Filter

@@ -9,7 +9,7 @@ import orjson
 
 from flows.phases import DataFile, Result
 from flows.plan import Plan
-from flows.site import Site
+from flows.workplace import Site
 from tasks.errors import CorruptError, GateError
 from tasks.markup import write_yaml
 from tasks.published.card import card, splits_of

@@ -36,7 +36,7 @@ from flows.plan import Plan, Stage
 from flows.progress import Quiet, told
 from flows.rim import parse_bytes
 from flows.runners import Pool, pool, worker_count
-from flows.site import Site
+from flows.workplace import Site
 from flows.work.job import Job
 from tasks.errors import DartboardError, GateError, RecipeError
 from tasks.published.card import escape

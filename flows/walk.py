@@ -11,7 +11,7 @@ from typing import Protocol
 
 from flows.phases import Result, Scene, phases_of, with_times
 from flows.plan import Plan, Stage
-from flows.site import Site
+from flows.workplace import Site
 from flows.work.job import Job
 from tasks.store.commit import Done, find_done
 

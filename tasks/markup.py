@@ -53,6 +53,7 @@ class _Composer(yaml.SafeLoader):
         self.found: list[tuple[int, str, str]] = []
 
     def compose_node(self, parent: Any, index: Any) -> yaml.Node | None:
+        """Compose a node as PyYAML does, but an alias as null, and only so deep."""
         if self.check_event(yaml.events.AliasEvent):
             event: Any = self.get_event()  # type: ignore[no-untyped-call]  # PyYAML
             self.found.append((event.start_mark.line + 1, f"*{event.anchor}", "aliases are not followed"))

@@ -149,6 +149,7 @@ class _Site:
         self._base = values.get("base", "").rpartition("/")[0]
 
     def address(self, title: str) -> str | None:
+        """Give the address of a page."""
         return f"{self._base}/{quote(title.replace(' ', '_'), safe=':/()')}" if self._base else None
 
 

@@ -86,9 +86,11 @@ class _Frame:
     arguments: list[list[str]] = field(default_factory=lambda: [[]])
 
     def write(self, text: str) -> None:
+        """Append to the argument under way."""
         self.arguments[-1].append(text)
 
     def texts(self) -> list[str]:
+        """Give the arguments."""
         return ["".join(pieces) for pieces in self.arguments]
 
 

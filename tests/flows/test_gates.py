@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -6,7 +7,11 @@ import pytest
 
 from expectations.check import check
 from expectations.suites import Expectation, load
-from flows.build import build, main
+from flows.build import Options, build, main, prepared
+from flows.progress import Quiet
+from flows.publish import publish
+from flows.runners import Pool
+from flows.walk import walk
 from tasks.errors import GateError, RecipeError
 from tests.texts import NOTES, write_notes
 
@@ -75,3 +80,13 @@ def test_an_empty_dataset_and_an_empty_split_are_refused(tmp_path: Path) -> None
     late = NOTES.replace("  pairs:", "  few: {use: filter, rules: {style: {words: {max: 1}}}}\n  pairs:")
     with pytest.raises(GateError):
         build(late)
+
+
+def test_an_empty_split_is_refused(tmp_path: Path) -> None:
+    write_notes(tmp_path / "notes", 12, 12)
+    plan, site, out = prepared(NOTES, Options())
+    results = walk(plan, Pool("processes", 1), site, Quiet())
+    sink = results["dataset"]
+    results["dataset"] = replace(sink, files=tuple(file for file in sink.files if file.split != "test"))
+    with pytest.raises(GateError, match="the split test has no row left"):
+        publish(plan, site, out, results)

@@ -96,3 +96,14 @@ def test_a_version_is_never_half_there_when_a_newer_recipe_is_stopped(tmp_path: 
         with stopping_at(number), suppress(Stopped):
             build(NOTES, out=place.url, work=str(tmp_path / f"work{number}"), sets=("seed=1",))
         as_a_reader(place)
+
+
+def test_a_version_folder_holds_its_manifest_last(tmp_path: Path) -> None:
+    write_notes(tmp_path / "notes", 12, 4)
+    with stopping_at(None) as reached:
+        build(NOTES, out=str(tmp_path / "out"))
+    put = [name.removeprefix("after ") for name in reached if name.startswith("after notes/")]
+    manifest = next(place for place, name in enumerate(put) if name.endswith("/manifest.json"))
+    assert [name.rpartition("/")[2] for name in put[manifest:]] == ["manifest.json", "latest.json", put[-1].rpartition("/")[2]]
+    assert "/runs/" in put[-1]
+    assert all("/data/" in name or "/provenance/" in name or name.endswith((".md", ".yaml")) for name in put[:manifest])

@@ -1,0 +1,141 @@
+"""Mutants of what guards data: each is applied to a copy, and the named test must fail. `make mutants`."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+
+
+class Mutant(NamedTuple):
+    """A guard taken away: in which file, what becomes what, and the test that must notice."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+CRASH = "tests/store/test_crash.py::test_stopped_at_every_point_a_reader_is_never_fooled_and_a_rerun_ends_the_same"
+MUTANTS = (
+    Mutant(
+        "latest and manifest before data", "flows/publish.py",
+        "        for file in files:\n            _put_part(", '        out.put_bytes(f"{folder}/manifest.json", manifest)\n        for file in files:\n            _put_part(',
+        "tests/store/test_crash.py::test_a_version_folder_holds_its_manifest_last",
+    ),
+    Mutant(
+        "marker before part", "tasks/store/commit.py",
+        "    for name, (path, info) in files.items():\n        if file_info",
+        '    work.put_bytes(f"{key}/done.json", canonical({"schema": SCHEMA, **asdict(Done(key, {n: i for n, (_, i) in files.items()}, dict(report)))}))\n    for name, (path, info) in files.items():\n        if file_info',
+        "tests/store/test_commit.py::test_the_marker_comes_after_every_file_of_its_part",
+    ),
+    Mutant(
+        "no recount", "tasks/store/spool.py", "if counted != self.rows:", "if False:",
+        "tests/store/test_commit.py::test_a_file_that_holds_fewer_rows_than_were_written_is_refused",
+    ),
+    Mutant(
+        "sizes are not looked at on resume", "tasks/store/commit.py", "return done if complete else None", "return done",
+        "tests/store/test_commit.py::test_what_is_not_whole_is_not_done",
+    ),
+    Mutant(
+        "page checksums are not verified", "tasks/shards.py", "pq.ParquetFile(path, page_checksum_verification=True)", "pq.ParquetFile(path)",
+        "tests/store/test_commit.py::test_a_flipped_byte_in_a_part_is_never_read_as_data",
+    ),
+    Mutant(
+        "verify trusts sizes", "tasks/store/verify.py", 'if file_info(local, 0).sha256 != entry["sha256"]:', "if False:",
+        "tests/store/test_verify.py::test_harm_is_found_and_named",
+    ),
+    Mutant(
+        "verify overlooks extra files", "tasks/store/verify.py", 'verdict.corrupt.extend(f"{name}: not named', 'list(f"{name}: not named',
+        "tests/store/test_verify.py::test_harm_is_found_and_named",
+    ),
+    Mutant(
+        "a split divides groups", "tasks/splits.py", 'ties = {"group": hash_texts(group)}', 'ties = {"group": hash_texts(rows["id"])}',
+        "tests/steps/test_barriers.py::test_splits_are_whole_groups_near_their_shares_and_independent_of_shards",
+    ),
+    Mutant(
+        "candidates are not verified", "tasks/dedup/step.py", "good = similar >= step.near.similarity", "good = similar >= 0",
+        "tests/steps/test_barriers.py::test_near_duplicates_are_found_verified_and_joined",
+    ),
+    Mutant(
+        "the keeper is anybody", "tasks/dedup/step.py", 'order = [pl.col("rank")]', 'order = [-pl.col("n").cast(pl.Int64)]',
+        "tests/steps/test_barriers.py::test_the_keeper_is_of_test_before_train_and_human_before_model",
+    ),
+    Mutant(
+        "the budget is not reserved", "tasks/growth/budget.py", "if self.spent + self._set_aside + worst > self._cap + 1e-12:", "if False:",
+        "tests/growth/test_growing.py::test_the_budget_is_never_passed_and_the_dataset_is_usable",
+    ),
+    Mutant(
+        "answers are not kept", "tasks/growth/engine.py", "self._ledger.keep(key, answer)", "pass",
+        "tests/growth/test_growing.py::test_a_rerun_and_a_changed_threshold_pay_nothing",
+    ),
+    Mutant(
+        "private rows are shown", "tasks/growth/engine.py", 'shown = [row for row in rows if not row["private"]]', "shown = list(rows)",
+        "tests/growth/test_growing.py::test_backtranslation_keeps_the_human_text_byte_for_byte",
+    ),
+    Mutant(
+        "the gate waits for nobody", "tasks/clients/llm.py", "            await self._gate()\n", "",
+        "tests/growth/test_growing.py::test_no_call_is_made_while_the_gate_is_shut",
+    ),
+    Mutant(
+        "a rule looks the wrong way", "tasks/filters/rule.py", "return self.score >= self.low if", "return self.score <= self.low if",
+        "tests/steps/test_filters.py::test_each_quality_rule_drops_what_it_is_for",
+    ),
+    Mutant(
+        "dropped rows come back", "tasks/shards.py", 'frame = frame.filter("keep").drop("keep")', 'frame = frame.drop("keep")',
+        "tests/flows/test_walk.py::test_a_limit_takes_a_sample_and_no_more",
+    ),
+    Mutant(
+        "a closed gate is passed", "flows/phases.py", 'if not report["passed"]:', "if False:",
+        "tests/flows/test_gates.py::test_a_failed_gate_publishes_nothing_and_leaves_latest",
+    ),
+    Mutant(
+        "an empty split is published", "flows/publish.py", "        if empty:\n", "        if False:\n",
+        "tests/flows/test_gates.py::test_an_empty_split_is_refused",
+    ),
+)  # fmt: skip
+
+
+def killed(mutant: Mutant, folder: Path) -> bool:
+    """Apply a mutant to a copy of the project and tell whether its test fails."""
+    copy = folder / "project"
+    shutil.copytree(
+        ROOT, copy, ignore=shutil.ignore_patterns(".venv", ".git", "data", "__pycache__", ".mypy_cache", ".ruff_cache", ".hypothesis")
+    )
+    path = copy / mutant.file
+    text = path.read_text(encoding="utf-8")
+    if text.count(mutant.old) < 1:
+        raise SystemExit(f"{mutant.name}: {mutant.file} no longer holds what the mutant changes")
+    path.write_text(text.replace(mutant.old, mutant.new, 1), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", mutant.test]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, env={**_environment(), "PYTHONPATH": str(copy)}, timeout=600)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"{mutant.name}: {mutant.test} did not run\n{done.stdout[-2000:]}{done.stderr[-1000:]}")
+    return done.returncode == 1
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
+
+
+def main() -> int:
+    """Try every mutant, or those whose name holds an argument; give 1 where one lives."""
+    chosen = [mutant for mutant in MUTANTS if not sys.argv[1:] or any(word in mutant.name for word in sys.argv[1:])]
+    alive = 0
+    for mutant in chosen:
+        with tempfile.TemporaryDirectory() as folder:
+            dead = killed(mutant, Path(folder))
+        alive += not dead
+        print(f"{'killed' if dead else 'ALIVE '} {mutant.name} ({mutant.test.rpartition('::')[2]})", flush=True)
+    print(f"{len(chosen) - alive} of {len(chosen)} mutants killed")
+    return 1 if alive else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

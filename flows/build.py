@@ -22,8 +22,8 @@ from flows.publish import Published, publish
 from flows.reader import read_recipe, warnings
 from flows.rim import Exit, guarded, parse_bytes
 from flows.runners import interruptible, pool, worker_count
-from flows.workplace import SHARD_BYTES, Site
 from flows.walk import Execute, survey, walk
+from flows.workplace import SHARD_BYTES, Site
 from tasks.errors import usage
 from tasks.recipe import Recipe
 from tasks.shards import read

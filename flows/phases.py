@@ -9,8 +9,8 @@ from typing import Any
 
 from flows.packing import in_order, pack
 from flows.plan import Plan, Stage
-from flows.workplace import Site
 from flows.work.job import Call, Job
+from flows.workplace import Site
 from tasks.errors import GateError, SourceError, usage
 from tasks.filters.sieve import Filter
 from tasks.frames import DOCUMENTS, MARKS, PAIRS

@@ -36,8 +36,8 @@ from flows.plan import Plan, Stage
 from flows.progress import Quiet, told
 from flows.rim import parse_bytes
 from flows.runners import Pool, pool, worker_count
-from flows.workplace import Site
 from flows.work.job import Job
+from flows.workplace import Site
 from tasks.errors import DartboardError, GateError, RecipeError
 from tasks.published.card import escape
 from tasks.store.commit import Done, find_done

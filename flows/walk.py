@@ -11,8 +11,8 @@ from typing import Protocol
 
 from flows.phases import Result, Scene, phases_of, with_times
 from flows.plan import Plan, Stage
-from flows.workplace import Site
 from flows.work.job import Job
+from flows.workplace import Site
 from tasks.store.commit import Done, find_done
 
 

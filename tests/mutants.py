@@ -59,7 +59,7 @@ MUTANTS = (
     ),
     Mutant(
         "candidates are not verified", "tasks/dedup/step.py", "good = similar >= step.near.similarity", "good = similar >= 0",
-        "tests/steps/test_barriers.py::test_near_duplicates_are_found_verified_and_joined",
+        "tests/steps/test_barriers.py::test_candidates_that_are_not_alike_enough_both_stay",
     ),
     Mutant(
         "the keeper is anybody", "tasks/dedup/step.py", 'order = [pl.col("rank")]', 'order = [-pl.col("n").cast(pl.Int64)]',

@@ -94,6 +94,7 @@ def test_the_way_of_packing_does_not_change_which_rows_come_out(notes: Path) -> 
 def test_a_limit_takes_a_sample_and_no_more(notes: Path) -> None:
     few = build(NOTES, limit=5)
     assert steps(few)["notes"]["rows_out"] == 5
+    assert steps(few)["passages"]["rows_in"] == 5
     more = build(NOTES, limit=9)
     assert steps(more)["notes"]["rows_out"] == 9
     first = build(NOTES.replace("licence: CC0-1.0", "licence: CC0-1.0, limit: 5, pick: first"))

@@ -61,6 +61,13 @@ def test_near_duplicates_are_found_verified_and_joined() -> None:
     assert rows["cluster"].is_not_null().sum() == 40
 
 
+def test_candidates_that_are_not_alike_enough_both_stay() -> None:
+    base = [prose(n, 12) for n in range(60)]
+    alike = [edited(text, [n, n + 60]) for n, text in enumerate(base)]
+    rows = settle(Dedup(near=Near(similarity=0.97, recall=0.9)), documents(base + alike))
+    assert rows["keep"].all()
+
+
 @given(st.integers(0, 10**6), st.integers(1, 4))
 def test_dedup_does_not_depend_on_shards_and_is_idempotent(seed: int, shards: int) -> None:
     draw = np.random.default_rng(seed)

@@ -87,7 +87,7 @@ MUTANTS = (
     ),
     Mutant(
         "dropped rows come back", "tasks/shards.py", 'frame = frame.filter("keep").drop("keep")', 'frame = frame.drop("keep")',
-        "tests/flows/test_walk.py::test_a_limit_takes_a_sample_and_no_more",
+        "tests/flows/test_walk.py::test_rows_in_and_added_less_rows_out_are_the_dropped",
     ),
     Mutant(
         "a closed gate is passed", "flows/phases.py", 'if not report["passed"]:', "if False:",

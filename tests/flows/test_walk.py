@@ -42,7 +42,12 @@ def test_a_rerun_finds_everything_done_and_touches_no_file(notes: Path) -> None:
 
 
 def test_rows_in_and_added_less_rows_out_are_the_dropped(notes: Path) -> None:
-    for report in build(NOTES).summary["steps"]:
+    (notes / "notes" / "again.txt").write_text(prose(3), encoding="utf-8")
+    (notes / "notes" / "odd.txt").write_text("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23.", encoding="utf-8")
+    reports = build(NOTES).summary["steps"]
+    assert sum(report["dropped"].get("duplicate", 0) for report in reports) > 0
+    assert [report["rows_in"] for report in reports[1:]] == [report["rows_out"] for report in reports[:-1]]
+    for report in reports:
         assert report["rows_in"] + report["added"] - report["rows_out"] == sum(report["dropped"].values()), report
 
 

@@ -58,7 +58,7 @@ class Fault:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""
         place = f"{self.place}: " if self.place else ""
-        value = f"got {self.value}: " if self.value else ""
+        value = f"{'got ' if self.place else ''}{self.value}: " if self.value else ""
         remedy = f" {self.remedy}" if self.remedy else ""
         return f"{where}{place}{value}{self.rule}.{remedy}"
 

@@ -10,7 +10,6 @@ from flows.build import build
 from tasks.store import points
 from tasks.store.place import Place
 from tasks.store.verify import verify
-from tests.services.s3 import S3
 from tests.texts import write_notes
 
 NOTES = """
@@ -79,11 +78,6 @@ def check_every_point(url: str) -> None:
 def test_stopped_at_every_point_a_reader_is_never_fooled_and_a_rerun_ends_the_same(tmp_path: Path) -> None:
     write_notes(tmp_path / "notes", 12, 4)
     check_every_point(str(tmp_path / "out"))
-
-
-def test_the_same_holds_on_an_object_store(tmp_path: Path, s3: S3) -> None:
-    write_notes(tmp_path / "notes", 12, 4)
-    check_every_point(s3.url("crash"))
 
 
 def test_a_version_is_never_half_there_when_a_newer_recipe_is_stopped(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from flows.workplace import Site
 from tasks.errors import CorruptError, GateError
 from tasks.markup import write_yaml
 from tasks.published.card import card, splits_of
+from tasks.published.report import report
 from tasks.splits import SPLITS, Split
 from tasks.store.commit import open_part
 from tasks.store.keys import canonical, digest, short
@@ -82,11 +83,15 @@ def _bytes_entry(path: str, data: bytes) -> dict[str, Any]:
 
 
 def _extras(recipe: Mapping[str, Any], named: Sequence[Mapping[str, Any]], results: Mapping[str, Result]) -> dict[str, bytes]:
-    reports = [report for result in results.values() for report in result.reports]
+    reports = [told for result in results.values() for told in result.reports]
     origins: Mapping[str, Mapping[str, int]] = next(
         (result.extra["origins"] for result in results.values() if "origins" in result.extra), {"licence": {}}
     )
-    return {"README.md": card(recipe, named, reports, origins).encode(), "recipe.yaml": write_yaml(recipe).encode()}
+    return {
+        "README.md": card(recipe, named, reports, origins).encode(),
+        "report.html": report(recipe, named, reports, origins).encode(),
+        "recipe.yaml": write_yaml(recipe).encode(),
+    }
 
 
 def _manifest(plan: Plan, version: str, files: Sequence[Mapping[str, Any]]) -> bytes:

@@ -102,5 +102,9 @@ def test_texts_of_the_data_are_no_markup_in_the_card(tmp_path: Path) -> None:
     (tmp_path / "a|<script>.txt").write_text("words")
     text = 'name: x\nabout: "<script>alert(1)</script> | [x](y)"\nsteps:\n  notes: {use: files, path: "*.txt", licence: "<b>"}\n  out: {use: write}\n'
     card = (Path(build(text).url) / "README.md").read_text().partition("---\n")[2].partition("---\n")[2]
+    report = (Path(build(text).url) / "report.html").read_text()
+    assert "<script" not in report
+    assert "http" not in report
+    assert "&lt;script&gt;" in report
     assert "<script>" not in card
     assert "<b>" not in card

@@ -1,0 +1,61 @@
+"""The report of a dataset: one page of HTML that needs no network, no script, and shows every text escaped."""
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tasks.published.card import splits_of
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1d2530; }
+table { border-collapse: collapse; width: 100%; margin: 1rem 0 2rem; }
+th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #d9dee5; vertical-align: top; }
+td.n { text-align: right; font-variant-numeric: tabular-nums; }
+.bar { background: #e8ecf1; width: 14rem; height: .9rem; border-radius: 2px; }
+.bar span { display: block; height: 100%; background: #2f6f9f; border-radius: 2px; }
+.why { color: #5a6675; font-size: .9rem; }
+"""
+
+
+def report(
+    recipe: Mapping[str, Any],
+    files: Sequence[Mapping[str, Any]],
+    reports: Sequence[Mapping[str, Any]],
+    origins: Mapping[str, Mapping[str, int]],
+) -> str:
+    """Write the page: what is in the dataset, what each step kept and why it dropped rows, where the rows come from."""
+    splits = splits_of(files)
+    widest = max([report["rows_out"] for report in reports] + [1])
+    parts = [
+        f"<h1>{_said(recipe['name'])}</h1><p>{_said(recipe.get('about') or '')}</p>",
+        "<h2>Splits</h2>" + _bars(splits, max([*splits.values(), 1])),
+        "<h2>What each step kept</h2><table><tr><th>step</th><th>kind</th><th>in</th><th>out</th><th></th></tr>",
+        *(_step(report, widest) for report in reports),
+        "</table>",
+        *(f"<h2>Rows by {_said(about)}</h2>" + _bars(counts, max([*counts.values(), 1])) for about, counts in origins.items() if counts),
+    ]
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{_said(recipe["name"])}</title><style>{_STYLE}</style>'
+    return head + "".join(parts) + "</html>\n"
+
+
+def _step(report: Mapping[str, Any], widest: int) -> str:
+    reasons = {**report["dropped"], **{f"skipped: {reason}": count for reason, count in report["skipped"].items()}}
+    why = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+    told = f'<div class="why">{_said(why)}</div>' if why else ""
+    counts = f'<td class="n">{report["rows_in"]:,}</td><td class="n">{report["rows_out"]:,}</td>'
+    return (
+        f"<tr><td>{_said(report['name'])}</td><td>{_said(report['use'])}</td>{counts}<td>{_bar(report['rows_out'], widest)}{told}</td></tr>"
+    )
+
+
+def _bars(counts: Mapping[str, int], widest: int) -> str:
+    rows = (f'<tr><td>{_said(name)}</td><td class="n">{count:,}</td><td>{_bar(count, widest)}</td></tr>' for name, count in counts.items())
+    return f"<table>{''.join(rows)}</table>"
+
+
+def _bar(count: int, widest: int) -> str:
+    return f'<div class="bar"><span style="width:{100 * count // widest}%"></span></div>'
+
+
+def _said(value: object) -> str:
+    return html.escape(str(value))

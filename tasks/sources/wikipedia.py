@@ -12,7 +12,7 @@ from tasks.frames import Skip, batches, frame_of
 from tasks.sources.charset import decode
 from tasks.sources.fragments import Fragment, child, fragments, parse, text_of
 from tasks.sources.listing import list_files
-from tasks.sources.opening import Unreadable, chunks
+from tasks.sources.opening import chunks
 from tasks.sources.origin import attrs, origin, spanned
 from tasks.sources.wikitext import read_wikitext
 from tasks.step import Context, Reading, SourceStep, Unit
@@ -163,6 +163,3 @@ def _readings(rows: list[dict[str, Any]], skips: list[Skip]) -> Iterator[Reading
     yield Reading(frames[0], tuple(skips))
     for frame in frames[1:]:
         yield Reading(frame)
-
-
-__all__ = ["Unreadable", "Wikipedia"]

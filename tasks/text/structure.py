@@ -182,7 +182,8 @@ def _quotes(data: Bytes, start: int, end: int, out: Counts) -> None:
 
 
 @kernel
-def _trim(data: Bytes, start: int, end: int) -> tuple[int, int]:
+def trimmed(data: Bytes, start: int, end: int) -> tuple[int, int]:
+    """Give a range without the ASCII white space at its ends."""
     while start < end and (data[start] == 32 or 9 <= data[start] <= 13):
         start += 1
     while end > start and (data[end - 1] == 32 or 9 <= data[end - 1] <= 13):
@@ -239,7 +240,7 @@ def _lines(data: Bytes, start: int, end: int, classes: Classes, out: Counts) -> 
         stop = at
         while stop < end and data[stop] != 10:
             stop += 1
-        first, last = _trim(data, at, stop)
+        first, last = trimmed(data, at, stop)
         at = stop + 1
         if first == last:
             continue
@@ -264,7 +265,7 @@ def _paragraphs(data: Bytes, start: int, end: int, out: Counts) -> None:
         stop = at
         while stop < end and not (data[stop] == 10 and stop + 1 < end and data[stop + 1] == 10):
             stop += 1
-        first, last = _trim(data, at, stop)
+        first, last = trimmed(data, at, stop)
         at = stop + 2
         if first == last:
             continue

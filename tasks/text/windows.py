@@ -6,6 +6,7 @@ import polars as pl
 from tasks.text.arrow import Bytes, Offsets, buffers, ranges
 from tasks.text.classes import ALPHA, END, SPACE, UPPER, Classes, decode, table
 from tasks.text.kernel import kernel
+from tasks.text.structure import trimmed
 from tasks.text.words import next_word
 
 
@@ -64,15 +65,6 @@ def _words_between(data: Bytes, start: int, end: int, classes: Classes) -> int:
 
 
 @kernel
-def _trimmed(data: Bytes, start: int, end: int) -> tuple[int, int]:
-    while start < end and (data[start] == 32 or 9 <= data[start] <= 13):
-        start += 1
-    while end > start and (data[end - 1] == 32 or 9 <= data[end - 1] <= 13):
-        end -= 1
-    return start, end
-
-
-@kernel
 def _add(found: Offsets, n: int, row: int, start: int, end: int, words: int) -> Offsets:
     if n == found.shape[1]:
         grown = np.empty((4, 2 * n), np.int64)
@@ -93,14 +85,14 @@ def _cut(data: Bytes, offsets: Offsets, classes: Classes, low: int, high: int) -
             stop = _sentence_end(data, at, end, classes)
             more = _words_between(data, at, stop, classes)
             if words > 0 and words + more > high:
-                first, last = _trimmed(data, begin, at)
+                first, last = trimmed(data, begin, at)
                 found = _add(found, n, i, first - base, last - base, words)
                 n += 1
                 begin, words = at, 0
             at, words = stop, words + more
             parted = stop - base >= 2 and data[stop - 1] == 10 and data[stop - 2] == 10
             if (parted and words >= low and 4 * words >= 3 * high) or (at >= end and words > 0):
-                first, last = _trimmed(data, begin, at)
+                first, last = trimmed(data, begin, at)
                 found = _add(found, n, i, first - base, last - base, words)
                 n += 1
                 begin, words = at, 0

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from tasks.text.arrow import Bytes, Hashes, Offsets, buffers
-from tasks.text.classes import ALONE, ALPHA, LIMIT, SPACE, WORD, Classes, Lower, decode, table
+from tasks.text.classes import ALONE, ALPHA, WORD, Classes, Lower, decode, table
 from tasks.text.hashing import GOLDEN, PRIME, mix
 from tasks.text.kernel import kernel
 
@@ -103,6 +103,3 @@ def hash_of(word: str) -> int:
     """Hash one word as the kernels do."""
     held = buffers(pl.Series([word]))
     return int(hash_word(held.data, 0, len(word.encode()), *table())[0])
-
-
-__all__ = ["LIMIT", "SPACE", "count_words", "hash_of", "hash_word", "joins", "next_word", "word_hashes"]

@@ -40,10 +40,14 @@ class Shard:
         return cls(Part(**plain["text"]), tuple(Part(**part) for part in plain["columns"]), plain["cut"])
 
 
-def columns_of(work: Place, shard: Shard) -> pl.DataFrame:
-    """Read what lies beside the text: `row`, `keep`, and `cuts`, `split`, `cluster` where they were set.
+CUTS = "cuts."
 
-    `keep` is true where every column part keeps the row; of marks set twice the later one counts.
+
+def columns_of(work: Place, shard: Shard) -> pl.DataFrame:
+    """Read what lies beside the text: `row`, `keep`, and `split`, `cluster` and cuts where they were set.
+
+    `keep` is true where every column part keeps the row; of marks set twice the later one counts;
+    cuts are all there, in order of making, since each is of the text that the one before it left.
     """
     frame = pl.DataFrame({"row": pl.int_range(shard.text.rows, dtype=pl.UInt32, eager=True)}).with_columns(keep=pl.lit(value=True))
     for part in shard.columns:
@@ -51,8 +55,9 @@ def columns_of(work: Place, shard: Shard) -> pl.DataFrame:
             beside = pl.from_arrow(pq.read_table(path, page_checksum_verification=True))
         if not isinstance(beside, pl.DataFrame) or beside.height != frame.height:
             raise CorruptError(f"{work.address(part.path)}: does not lie row for row beside its text. Remove it and run again.")
-        marks = [name for name in (*MARKS, "cuts") if name in beside.columns]
-        frame = frame.with_columns(frame["keep"] & beside["keep"], *(beside[name] for name in marks))
+        marks = [name for name in MARKS if name in beside.columns]
+        cuts = [beside["cuts"].alias(f"{CUTS}{len(frame.columns)}")] if "cuts" in beside.columns else []
+        frame = frame.with_columns(frame["keep"] & beside["keep"], *(beside[name] for name in marks), *cuts)
     return frame
 
 
@@ -83,22 +88,24 @@ def read(work: Place, shard: Shard, columns: Sequence[str] | None = None, *, dea
 
 
 def _live(rows: pl.DataFrame, beside: pl.DataFrame, wanted: list[str] | None, *, dead: bool) -> pl.DataFrame:
-    marks = [name for name in beside.columns if wanted is None or name in wanted or name in ("row", "keep", "cuts")]
+    marks = [name for name in beside.columns if wanted is None or name in wanted or name in ("row", "keep") or name.startswith(CUTS)]
     frame = rows.drop([name for name in marks if name in rows.columns]).hstack(beside.select(marks))
     if not dead:
         frame = frame.filter("keep").drop("keep")
-    if "cuts" in frame.columns:
-        frame = _cut(frame)
-    return frame
+    return _cut(frame)
 
 
 def _cut(frame: pl.DataFrame) -> pl.DataFrame:
+    if not any(name.startswith(CUTS) for name in frame.columns):
+        return frame
     from tasks.text.cuts import cut
 
-    names = [name for name in ("text", "output") if name in frame.columns]
-    for name in names[:1]:
-        frame = frame.with_columns(cut(frame[name], frame["cuts"]).alias(name))
-    return frame.drop("cuts")
+    text = next((name for name in ("text", "output") if name in frame.columns), None)
+    for cuts in [name for name in frame.columns if name.startswith(CUTS)]:
+        if text:
+            frame = frame.with_columns(cut(frame[text], frame[cuts]).alias(text))
+        frame = frame.drop(cuts)
+    return frame
 
 
 def counted(frame: pl.DataFrame) -> dict[str, int]:

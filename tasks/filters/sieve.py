@@ -89,6 +89,8 @@ class Filter(Step):
 
     def faults(self) -> Sequence[Fault]:
         """A filter without rules keeps everything, which nobody means."""
+        if self.on == "input" and self.cuts() is not None:
+            return [Fault("on", "`c4` takes lines out of `text` or `output` only", "input", "Judge the input by another rule set.")]
         if self.all_rules():
             return ()
         return [Fault("rules", "must name at least one rule set", remedy="For instance `gopher-quality:`.")]

@@ -159,3 +159,17 @@ def test_the_run_file_holds_what_the_version_must_not(notes: Path) -> None:
     assert facts["schema"] == 1
     assert facts["version"] == dataset.version
     assert facts["seconds"] > 0
+
+
+def test_lines_that_two_filters_take_out_are_both_gone_and_nothing_else_is(tmp_path: Path) -> None:
+    lines = [prose(1, 2), "This one is about a privacy policy of somebody.", prose(2, 2), "Six words stand here in all.", prose(3, 2)]
+    (tmp_path / "a.txt").write_text("\n".join(lines), encoding="utf-8")
+    text = """
+name: cut
+steps:
+  a: {use: files, path: a.txt}
+  one: {use: filter, rules: {c4: {sentences: 1, line_words: 1}}}
+  two: {use: filter, rules: {c4: {sentences: 1, line_words: 7}}}
+  out: {use: write}
+"""
+    assert build(text).train.collect()["text"].to_list() == ["\n".join([lines[0], lines[2], lines[4]])]

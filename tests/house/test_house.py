@@ -113,7 +113,7 @@ def test_importing_tasks_is_quick_and_free_of_the_heavy() -> None:
         said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout.split(" ", 1)
         times.append(float(said[0]))
         assert said[1].strip() == "[]"
-    assert min(times) < 1.5  # Polars, numpy and pydantic alone cost half of it
+    assert min(times) < 2  # Polars, numpy and pydantic alone cost half of it
 
 
 @pytest.mark.parametrize("name", [name for name in TRACKED if name])

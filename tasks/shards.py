@@ -77,17 +77,17 @@ def read(work: Place, shard: Shard, columns: Sequence[str] | None = None, *, dea
             rows = pl.from_arrow(file.read_row_group(group, columns=wanted))
             assert isinstance(rows, pl.DataFrame)
             height = file.metadata.row_group(group).num_rows
-            yield _live(rows, beside.slice(start, height), wanted, dead=dead)
+            yield _live(rows, beside.slice(start, height), columns, dead=dead)
             start += height
         if start != shard.text.rows:
             raise CorruptError(f"{work.address(shard.text.path)}: holds {start} rows, not {shard.text.rows}. Remove it and run again.")
         if file.num_row_groups == 0:
             empty = pl.from_arrow(file.schema_arrow.empty_table())
             assert isinstance(empty, pl.DataFrame)
-            yield _live(empty if wanted is None else empty.select(wanted), beside, wanted, dead=dead)
+            yield _live(empty if wanted is None else empty.select(wanted), beside, columns, dead=dead)
 
 
-def _live(rows: pl.DataFrame, beside: pl.DataFrame, wanted: list[str] | None, *, dead: bool) -> pl.DataFrame:
+def _live(rows: pl.DataFrame, beside: pl.DataFrame, wanted: Sequence[str] | None, *, dead: bool) -> pl.DataFrame:
     marks = [name for name in beside.columns if wanted is None or name in wanted or name in ("row", "keep") or name.startswith(CUTS)]
     frame = rows.drop([name for name in marks if name in rows.columns]).hstack(beside.select(marks))
     if not dead:

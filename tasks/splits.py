@@ -19,7 +19,7 @@ SPLITS = ("train", "validation", "test")
 class Split(BarrierStep):
     """Divide rows into `train`, `validation` and `test`; what belongs together stays together.
 
-    Rows joined by their group, by a near-duplicate cluster, or by equal values of the columns in `by` form a
+    Rows joined by their group, by a near-duplicate cluster, by the same text or input, or by equal values of the columns in `by` form a
     component; components are drawn by hash and fill test and validation to their shares (below 1)
     or counts of rows; the rest is train. Each split gets at least one component, or the build fails.
 
@@ -70,8 +70,7 @@ class Split(BarrierStep):
 
     def reads(self, columns: Sequence[str]) -> list[str]:
         """Ids, and what holds rows together."""
-        del columns
-        return ["id", "group", "cluster", *self.by]
+        return ["id", "group", "cluster", *self.by, "text" if "text" in columns else "input"]
 
     def summarise(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Give each row the hashes of its group, its cluster and its values of `by`."""
@@ -80,6 +79,9 @@ class Split(BarrierStep):
 
         group = rows.select(pl.coalesce("group", "id")).to_series()
         ties = {"group": hash_texts(group)} | {f"by_{name}": _hash(rows, name) for name in (*self.by, "cluster") if name in rows.columns}
+        same = next((name for name in ("text", "input") if name in rows.columns), None)
+        if same:
+            ties["same"] = _hash(rows, same)
         return rows.select("row").with_columns(**ties)
 
     def settle(self, summaries: pl.DataFrame, context: Context, reread: Reread) -> pl.DataFrame:

@@ -78,7 +78,9 @@ def _write_csv(value: Any) -> str:
 
 
 def _read_xml(text: str) -> Any:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True)
+    parser = etree.XMLParser(
+        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+    )
     root = etree.fromstring(text.encode(), parser)
     return {str(root.tag): _value_of(root)}
 

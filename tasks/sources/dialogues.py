@@ -27,8 +27,12 @@ def pairs_of(record: Mapping[str, Any], take: Take) -> list[dict[str, Any]]:
     messages, Alpaca, ShareGPT. Of a conversation the last assistant turn becomes a pair, or every one.
     """
     shared = {"tools": _tools(record.get("tools"))}
-    if "messages" in record or "conversations" in record:
-        return [shared | pair for pair in _conversation(_messages(record.get("messages") or record.get("conversations")), take)]
+    if "chosen" not in record and ("messages" in record or "conversations" in record):
+        spoken = {"system": record.get("system")}
+        return [
+            shared | pair | ({} if pair["system"] is not None else spoken)
+            for pair in _conversation(_messages(record.get("messages") or record.get("conversations")), take)
+        ]
     if "completion" in record or "chosen" in record:
         return [shared | {"system": record.get("system")} | _prompted(record, take)]
     if "instruction" in record:

@@ -19,6 +19,8 @@ ROWS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 PAGES = (".html", ".htm", ".xhtml")
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 FLUSH = 5000
+PUBLIC = ("", "false", "0", "no", "none", "null")
+"""What a record may say in `private` to be none; anything else makes it private."""
 
 
 class Files(SourceStep):
@@ -139,7 +141,7 @@ class Files(SourceStep):
         about: dict[str, Any] = {name: str(record[name]) for name in known if record.get(name) not in (None, "") and name not in used}
         if isinstance(record.get("authors"), list | str):
             about["authors"] = [record["authors"]] if isinstance(record["authors"], str) else [str(name) for name in record["authors"]]
-        about["private"] = self.private or record.get("private") is True
+        about["private"] = self.private or str(record.get("private") or "").strip().lower() not in PUBLIC
         about.setdefault("licence", self.licence)
         own = {name: str(record[name]) for name in self.columns if name not in {**DOCUMENTS, **PAIRS} and record.get(name) is not None}
         left = {n: v for n, v in record.items() if n not in (*about, *own, *used, "authors", "private", "text")}

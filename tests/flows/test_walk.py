@@ -173,3 +173,28 @@ steps:
   out: {use: write}
 """
     assert build(text).train.collect()["text"].to_list() == ["\n".join([lines[0], lines[2], lines[4]])]
+
+
+def test_barriers_see_the_splits_that_a_barrier_before_them_made(tmp_path: Path) -> None:
+    rows = [json.dumps({"input": prose(n, 1), "output": "the same answer"}) for n in range(30)]
+    (tmp_path / "a.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    text = """
+name: marks
+steps:
+  a: {use: seeds, path: a.jsonl}
+  s: {use: split, test: 0.3}
+  few: {use: select, rows: 10}
+  u: {use: dedup, by: [output]}
+  out: {use: write}
+"""
+    plan, site, _ = prepared(text, Options())
+    from flows.progress import Quiet
+    from flows.runners import Pool
+    from flows.walk import walk
+
+    results = walk(plan, Pool("processes", 1), site, Quiet())
+    (selected,) = results["few"].shards
+    splits = pl.concat(shards.read(site.work, selected))["split"].value_counts().sort("split")["count"].to_list()
+    assert splits == [3, 7]
+    (left,) = results["u"].shards
+    assert pl.concat(shards.read(site.work, left))["split"].to_list() == ["test"]

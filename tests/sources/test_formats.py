@@ -254,3 +254,17 @@ def test_latex_macros_inputs_and_accents_become_words(tmp_path: Path) -> None:
     assert row["title"] == "A title"
     assert json.loads(row["attrs"])["abstract"] == "Short."
     assert [section["title"] for section in row["sections"]] == ["One & two"]
+
+
+def test_what_a_row_says_of_itself_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("input,output,private\nq1,a1,True\nq2,a2,1\nq3,a3,no\nq4,a4,\n")
+    rows, _ = read_all(Seeds(path="x"), [str(tmp_path / "a.csv")])
+    assert [row["private"] for row in rows] == [True, True, False, False]
+    turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    records = [
+        {"prompt": "q", "messages": turns, "chosen": turns, "rejected": [{"role": "assistant", "content": "b"}]},
+        {"system": "s", "messages": turns},
+    ]
+    (tmp_path / "b.jsonl").write_text("\n".join(json.dumps(record) for record in records))
+    rows, _ = read_all(Seeds(path="x"), [str(tmp_path / "b.jsonl")])
+    assert [row["system"] for row in rows][-1] == "s"

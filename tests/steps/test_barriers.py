@@ -175,3 +175,8 @@ def test_a_selection_keeps_the_proportions_of_splits() -> None:
     made = settle(Select(rows=20), rows).filter("keep")
     assert dict(made["split"].value_counts().iter_rows()) == {"train": 16, "test": 4}
     assert settle(Select(rows=500), rows)["keep"].all()
+
+
+def test_rows_with_the_same_text_are_never_on_both_sides() -> None:
+    made = settle(Split(test=0.3), documents([str(n % 10) for n in range(40)]))
+    assert made.group_by("text").agg(pl.col("split").n_unique())["split"].max() == 1

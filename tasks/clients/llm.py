@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import openai
 
 ATTEMPTS = 6
+FIRST_ATTEMPTS = 3
+"""Attempts to connect after which an endpoint that never answered is given up."""
 MAX_WAIT_SECONDS = 120.0
 Price = Annotated[float, Field(ge=0)]
 
@@ -75,6 +77,7 @@ class Endpoint:
     timeout_seconds: float = 120.0
     failures: Counter[str] = field(default_factory=Counter)
     requests: int = 0
+    answered: bool = False
     _open_at: float = 0.0
     _client: "openai.AsyncOpenAI | None" = None
 
@@ -108,9 +111,15 @@ class Endpoint:
                 kind = "broken answer"
             self.failures[kind] += 1
             attempt += 1
-            if attempt >= ATTEMPTS:
+            if self._given_up(kind, attempt):
                 return Answer(failure=kind)
             await asyncio.sleep(min(0.5 * 2**attempt, 20) * random.uniform(0.7, 1.3))
+
+    def _given_up(self, kind: str, attempt: int) -> bool:
+        """Tell whether a call is not tried again; ModelError where nothing has ever answered."""
+        if kind == "connection" and not self.answered and attempt >= FIRST_ATTEMPTS:
+            raise ModelError(f"models.{self.name}: nothing answers at {self.model.url}. Start the server, or correct the url.")
+        return attempt >= ATTEMPTS
 
     async def close(self) -> None:
         """Close the connections."""
@@ -130,6 +139,7 @@ class Endpoint:
         plain: Any = list(request.messages)
         made: Any = client.chat.completions.create(model=self.model.model, messages=plain, **request.parameters)
         response = await asyncio.wait_for(made, self.timeout_seconds)
+        self.answered = True
         if not response.choices:
             raise ValueError("an answer without choices")
         choice, spent = response.choices[0], response.usage

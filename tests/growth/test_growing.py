@@ -259,3 +259,8 @@ def test_no_call_is_made_while_the_gate_is_shut() -> None:
     assert all(not answer.failure for answer in answers)
     assert spent >= 0.2 * held.failures["rate limit"]
     assert held.failures["rate limit"] >= 3
+
+
+def test_an_endpoint_where_nothing_listens_is_given_up_soon(seeds: Path) -> None:
+    with pytest.raises(ModelError, match="nothing answers at"):
+        build(grown(f"http://127.0.0.1:{free_port()}"))

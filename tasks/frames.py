@@ -119,13 +119,6 @@ def batches(rows: Iterable[Mapping[str, Any]], kind: Kind, max_bytes: int = MAX_
         yield frame_of(held, kind)
 
 
-def text_bytes(frame: pl.DataFrame) -> int:
-    """Count the UTF-8 bytes of the frame's texts."""
-    names = [name for name in TEXT_COLUMNS if name in frame.columns]
-    total = frame.select(pl.sum_horizontal(pl.col(names).str.len_bytes().sum())).item() if names else 0
-    return int(total or 0)
-
-
 def dropped(frame: pl.DataFrame, reason: str | pl.Expr) -> pl.DataFrame:
     """Name the rows of `frame` as dropped for `reason`."""
     why = pl.lit(reason) if isinstance(reason, str) else reason

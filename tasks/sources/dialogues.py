@@ -34,7 +34,7 @@ def pairs_of(record: Mapping[str, Any], take: Take) -> list[dict[str, Any]]:
             for pair in _conversation(_messages(record.get("messages") or record.get("conversations")), take)
         ]
     if "completion" in record or "chosen" in record:
-        return [shared | {"system": record.get("system")} | _prompted(record, take)]
+        return [shared | {"system": record.get("system")} | _prompted(record)]
     if "instruction" in record:
         record = _alpaca(record)
     if not isinstance(record.get("input"), str) or not isinstance(record.get("output"), str):
@@ -48,7 +48,7 @@ def _alpaca(record: Mapping[str, Any]) -> dict[str, Any]:
     return {"input": "\n\n".join(part for part in parts if part), "output": record.get("output"), "system": record.get("system")}
 
 
-def _prompted(record: Mapping[str, Any], take: Take) -> dict[str, Any]:
+def _prompted(record: Mapping[str, Any]) -> dict[str, Any]:
     prompt, answer, rejected = record.get("prompt"), record.get("completion", record.get("chosen")), record.get("rejected")
     if isinstance(prompt, str) and isinstance(answer, str):
         return {
@@ -57,7 +57,6 @@ def _prompted(record: Mapping[str, Any], take: Take) -> dict[str, Any]:
             "output": answer,
             "rejected": rejected if isinstance(rejected, str) else None,
         }
-    del take
     pair = _conversation([*_messages(prompt or []), *_messages(answer)], "last")[0]
     return pair | {"rejected": _messages(rejected)[-1]["content"] if rejected else None}
 

@@ -37,13 +37,10 @@ _SKIPPED = frozenset(
         "algorithmic",
         "algorithm2e",
         "pspicture",
-        "acknowledgments_",
         "landscape",
         "CCSXML",
         "tikzcd",
         "diagram",
-        "minipage_",
-        "displayquote_",
         "teaserfigure",
         "SCfigure",
         "floatrow",
@@ -76,7 +73,6 @@ _MATHS = frozenset(
         "prooftree",
         "mathpar",
         "cases",
-        "equation_",
         "ceqn",
     ]
 )
@@ -90,11 +86,9 @@ _NO_TEXT = {
     "fontsize": 2, "rule": 2, "phantom": 1, "hphantom": 1, "vphantom": 1, "newtheorem": 2, "theoremstyle": 1, "marginpar": 1, "todo": 1,
     "bibitem": 1, "newcounter": 1, "stepcounter": 1, "refstepcounter": 1, "pdfbookmark": 2, "markboth": 2, "markright": 1, "hyphenation": 1,
     "PACS": 1, "pacs": 1, "ead": 1, "orcid": 1, "subjclass": 1, "DeclareMathOperator": 2, "newenvironment": 3, "renewenvironment": 3, "graphicspath": 1,
-    "captionsetup": 1, "raisebox": 1, "special": 1, "fbox_": 1, "hskip": 0, "vskip": 0, "kern": 0, "preprint": 1, "received": 1, "numberwithin": 2,
+    "captionsetup": 1, "raisebox": 1, "special": 1, "hskip": 0, "vskip": 0, "kern": 0, "preprint": 1, "received": 1, "numberwithin": 2,
 }  # fmt: skip
-_REFS = frozenset(
-    ["ref", "eqref", "autoref", "cref", "Cref", "pageref", "nameref", "vref", "secref", "figref", "subref", "hyperref_", "thmref"]
-)
+_REFS = frozenset(["ref", "eqref", "autoref", "cref", "Cref", "pageref", "nameref", "vref", "secref", "figref", "subref", "thmref"])
 _SIGNS = {
     "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø", "O": "Ø", "l": "ł", "L": "Ł", "aa": "å", "AA": "Å", "i": "ı", "j": "ȷ",
     "ldots": "…", "dots": "…", "textellipsis": "…", "textendash": "–", "textemdash": "—", "textquoteleft": "‘", "textquoteright": "’",

@@ -2,8 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -21,6 +21,12 @@ class Found:
     success: bool
     unexpected: int
     about: str = ""
+    """The column, in brackets."""
+    problem: str = ""
+    """Why it could not be judged: an absent column, a pattern that is none."""
+
+    def __str__(self) -> str:
+        return f"{self.type}{self.about}: {self.problem or f'{self.unexpected} unexpected'}"
 
 
 @dataclass(frozen=True)
@@ -68,17 +74,25 @@ def _expectation(gx: Any, place: int, expected: Expectation) -> Any:
     name = "".join(part.capitalize() for part in expected.type.split("_"))
     kind = getattr(gx.expectations, name, None)
     if kind is None:
-        raise RecipeError([Fault(f"expectations[{place}].type", "is no expectation of Great Expectations", expected.type)])
+        fault = Fault(f"expectations[{place}].type", "is no expectation of Great Expectations", expected.type)
+        raise RecipeError([replace(fault, file=expected.file, line=expected.line)])
     try:
         return kind(**expected.kwargs)
     except (ValueError, TypeError) as error:
-        raise RecipeError(
-            [Fault(f"expectations[{place}].kwargs", f"does not fit {expected.type}: {' '.join(str(error).split())[:200]}")]
-        ) from error
+        rule = f"does not fit {expected.type}: {' '.join(str(error).split())[:200]}"
+        raise RecipeError([Fault(f"expectations[{place}].kwargs", rule, file=expected.file, line=expected.line)]) from error
 
 
 def _found(expected: Expectation, result: Any) -> Found:
     detail = result.result or {}
     unexpected = int(detail.get("unexpected_count") or (0 if result.success else 1))
     column = expected.kwargs.get("column")
-    return Found(expected.type, expected.severity, bool(result.success), unexpected, f" ({column})" if column else "")
+    about = f" ({column})" if column else ""
+    return Found(expected.type, expected.severity, bool(result.success), unexpected, about, _problem(result.exception_info or {}))
+
+
+def _problem(info: Mapping[str, Any]) -> str:
+    """Give the message of an error inside an expectation; Great Expectations keeps one, or one a metric."""
+    held = [info, *(inner for inner in info.values() if isinstance(inner, Mapping))]
+    told = [str(inner.get("exception_message")) for inner in held if inner.get("raised_exception")]
+    return " ".join(told[0].split())[:200] if told else ""

@@ -1,10 +1,14 @@
 """Suites: lists of expectations in YAML, built in or the user's."""
 
+import functools
+import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from tasks.errors import Fault, RecipeError
 from tasks.markup import read_yaml
+from tasks.wiring import nearest
 
 FOLDER = Path(__file__).parent / "suites"
 SEVERITIES = ("critical", "warning", "info")
@@ -16,10 +20,20 @@ class Expectation(NamedTuple):
     type: str
     kwargs: dict[str, Any]
     severity: Literal["critical", "warning", "info"]
+    file: str = ""
+    line: int = 0
+
+
+@functools.cache
+def known_types() -> frozenset[str]:
+    """Name the expectations of Great Expectations by the names of their files, without the seconds that its import takes."""
+    spec = importlib.util.find_spec("great_expectations")
+    folder = Path(spec.origin or "").parent / "expectations" / "core" if spec else Path()
+    return frozenset(path.stem for path in folder.glob("expect_*.py"))
 
 
 def load(name: str, text: str | None) -> list[Expectation]:
-    """Read a suite: a built-in by its name, or the user's by its text; RecipeError names what is wrong."""
+    """Read a suite: a built-in by its name, or the user's by its text; RecipeError names what is wrong, with file and line."""
     if text is None:
         text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
     marked = read_yaml(text)
@@ -29,15 +43,21 @@ def load(name: str, text: str | None) -> list[Expectation]:
         faults.append(Fault("expectations", "a suite is a mapping with a list `expectations`", file=name))
         raise RecipeError(faults)
     for place, entry in enumerate(listed):
-        rule = _wrong(entry)
+        rule, remedy = _wrong(entry), ""
+        if not rule and entry["type"] not in known_types():
+            rule, remedy = "is no expectation of Great Expectations", nearest(entry["type"], known_types())
         if rule:
-            faults.append(Fault(f"expectations[{place}]", rule, str(entry)[:80], file=name, line=marked.line(("expectations", place))))
+            shown = entry["type"] if remedy or rule.startswith("is no") else str(entry)[:80]
+            faults.append(Fault(f"expectations[{place}]", rule, shown, remedy, file=name, line=marked.line(("expectations", place))))
     if faults:
-        raise RecipeError(faults)
-    return [Expectation(entry["type"], entry.get("kwargs") or {}, entry.get("severity", "critical")) for entry in listed]
+        raise RecipeError([replace(fault, file=fault.file or name) for fault in faults])
+    return [
+        Expectation(entry["type"], entry.get("kwargs") or {}, entry.get("severity", "critical"), name, marked.line(("expectations", place)))
+        for place, entry in enumerate(listed)
+    ]
 
 
-def _wrong(entry: object) -> str:
+def _wrong(entry: Any) -> str:
     if not isinstance(entry, dict) or not isinstance(entry.get("type"), str):
         return "an expectation is a mapping with `type`"
     more = set(entry) - {"type", "kwargs", "severity"}

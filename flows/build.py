@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from expectations.suites import load
 from flows.dataset import Dataset
 from flows.phases import Result
 from flows.plan import Plan, plan_of
@@ -21,12 +22,13 @@ from flows.progress import Quiet, rows_table, steps_table, watcher
 from flows.publish import Published, publish
 from flows.reader import read_recipe, warnings
 from flows.rim import Exit, guarded, parse_bytes
-from flows.runners import interruptible, pool, worker_count
+from flows.runners import WORKER_BYTES, interruptible, pool, worker_count
 from flows.walk import Execute, survey, walk
 from flows.workplace import SHARD_BYTES, Site
 from tasks.errors import usage
+from tasks.gate import Expect
 from tasks.recipe import Recipe
-from tasks.shards import read
+from tasks.shards import Shard, read
 from tasks.step import SourceStep
 from tasks.store.place import Place
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from prefect import Flow
 
 FEW_ROWS = 50
+SHOWN_ROWS = 3
 RUNNERS = ("processes", "threads", "direct", "dask", "ray")
 
 
@@ -55,6 +58,10 @@ class Options:
 def prepared(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options) -> tuple[Plan, Site, Place]:
     """Read and plan a recipe, and open its places; nothing is written yet."""
     checked = read_recipe(recipe, (*options.sets, *_limits(recipe, options)))
+    if options.workers is not None and options.workers < 1:
+        raise usage("must be at least 1", place="--workers", value=str(options.workers))
+    if options.memory_bytes is not None and options.memory_bytes < WORKER_BYTES:
+        raise usage(f"is less than one worker needs ({WORKER_BYTES // 10**6} MB)", place="--memory", value=str(options.memory_bytes))
     name, _, _ = options.runner.partition("=")
     if name not in RUNNERS:
         raise usage("is no runner", f"One of: {', '.join(RUNNERS)}.", place="--runner", value=options.runner)
@@ -64,7 +71,16 @@ def prepared(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options
             raise usage("an http address cannot be written to", "Give a folder or a store such as s3://bucket/path.", place=flag, value=url)
         if url.startswith("memory://") and name != "direct":
             raise usage("memory:// is seen by one process only", "Use a folder, or --runner direct.", place=flag, value=url)
-    return plan_of(checked), Site(checked, work, options.offline, options.shard_bytes), Place.at(out)
+    plan, site = plan_of(checked), Site(checked, work, options.offline, options.shard_bytes)
+    site.check_inputs()
+    _check_suites(checked, site)
+    return plan, site, Place.at(out)
+
+
+def _check_suites(recipe: Recipe, site: Site) -> None:
+    for name, step in recipe.steps.items():
+        if isinstance(step, Expect) and "://" not in site.resolve(step.suite):
+            load(step.suite, site.call(name).files.get("suite"))
 
 
 def _limits(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options) -> list[str]:
@@ -121,10 +137,23 @@ def _preview(plan: Plan, site: Site, results: Mapping[str, Result]) -> list[dict
     """Read three rows of what the last sink wrote, as they were before any layout."""
     sink = [stage for stage in plan.stages if stage.kind == "sink"][-1]
     shards = [shard for need in sink.needs for shard in results[need].shards if shard.text.rows]
-    frames = [next(read(site.work, shard)) for shard in shards[:: max(len(shards) // 3, 1)][:3]]
-    each = -(-3 // max(len(frames), 1))
-    rows = [row for frame in frames for row in frame.sample(min(each, frame.height), seed=1).to_dicts()]
-    return rows[:3]
+    spread = shards[:: max(len(shards) // SHOWN_ROWS, 1)][:SHOWN_ROWS]
+    each = -(-SHOWN_ROWS // max(len(spread), 1))
+    rows: list[dict[str, Any]] = []
+    for shard in (*spread, *(shard for shard in shards if shard not in spread)):
+        if len(rows) < SHOWN_ROWS:
+            rows.extend(_some(site, shard, each))
+    return rows[:SHOWN_ROWS]
+
+
+def _some(site: Site, shard: Shard, count: int) -> list[dict[str, Any]]:
+    """Draw rows from the first row groups of a shard that have live ones."""
+    rows: list[dict[str, Any]] = []
+    for frame in read(site.work, shard):
+        rows.extend(frame.sample(min(count - len(rows), frame.height), seed=1).to_dicts())
+        if len(rows) == count:
+            break
+    return rows
 
 
 def summary_of(published: Published, results: Mapping[str, Result]) -> dict[str, Any]:
@@ -140,6 +169,7 @@ def summary_of(published: Published, results: Mapping[str, Result]) -> dict[str,
         "dataset": published.url,
         "version": published.version,
         "splits": dict(published.splits),
+        "configs": {config: dict(splits) for config, splits in published.configs.items()},
         "failures": failures,
         "cost": {name: sum(cost[name] for cost in costs) for name in names},
         "partial": [result.partial for result in results.values() if result.partial],
@@ -150,7 +180,7 @@ def summary_of(published: Published, results: Mapping[str, Result]) -> dict[str,
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; give its exit code."""
     parsed = _parser().parse_args(arguments)
-    return guarded(lambda: _command(parsed), debug=parsed.debug)
+    return guarded(lambda: _command(parsed), debug=parsed.debug, as_json=parsed.json)
 
 
 def _command(parsed: argparse.Namespace) -> int:
@@ -212,13 +242,18 @@ def _show(dataset: Dataset, *, as_json: bool) -> None:
             f"Fine-tuning wants {FEW_ROWS} and more: raise a limit, loosen a filter, or grow some.",
             file=sys.stderr,
         )
+    for report in dataset.summary["steps"]:
+        for told in report.get("warned", ()):
+            print(f"{report['name']}: {told}", file=sys.stderr)
     for partial in dataset.summary["partial"]:
         print(f"partial: {partial}", file=sys.stderr)
     console = Console(stderr=as_json, width=None if sys.stdout.isatty() else 120)
     console.print(steps_table(dataset.summary["steps"]))
     console.print(rows_table(dataset.preview))
-    splits = ", ".join(f"{name} {rows:,}" for name, rows in dataset.published.splits.items())
-    console.print(f"{splits} rows in {dataset.url}", soft_wrap=True, highlight=False, markup=False)
+    for config, splits in dataset.published.configs.items():
+        below = "" if len(dataset.published.configs) == 1 else f"{config}: "
+        counts = ", ".join(f"{name} {rows:,}" for name, rows in splits.items())
+        console.print(f"{below}{counts} rows in {dataset.url}", soft_wrap=True, highlight=False, markup=False)
     if as_json:
         print(orjson.dumps(dict(dataset.summary)).decode())
 

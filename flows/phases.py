@@ -7,15 +7,18 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import polars as pl
+
 from flows.packing import in_order, pack
 from flows.plan import Plan, Stage
 from flows.work.job import Call, Job
 from flows.workplace import Site
 from tasks.errors import GateError, SourceError, usage
 from tasks.filters.sieve import Filter
-from tasks.frames import DOCUMENTS, MARKS, PAIRS
+from tasks.frames import DOCUMENTS, MARKS, PAIRS, SCHEMAS
 from tasks.gate import Expect
 from tasks.growth.strategy import ModelStep
+from tasks.published.layouts import laid_out
 from tasks.published.sink import Write
 from tasks.shards import Shard
 from tasks.step import BarrierStep, Limit, SourceStep, Unit
@@ -104,7 +107,10 @@ def _source(stage: Stage, scene: Scene) -> Phases:
     (name,) = stage.steps
     step = scene.plan.step(name)
     assert isinstance(step, SourceStep)
-    units = step.units(scene.site.patterns(step.path))
+    try:
+        units = step.units(scene.site.patterns(step.path))
+    except SourceError as error:
+        raise SourceError(f"steps.{name}.path: {error}") from error
     if not units:
         raise SourceError(f"steps.{name}.path: nothing there can be read as {step.use}. Correct it, or use another source.")
     limit = _limit(step)
@@ -244,13 +250,15 @@ def _gate(stage: Stage, scene: Scene) -> Phases:
     report = done.report
     if not report["passed"]:
         failed = [found for found in report["expectations"] if not found["success"] and found["severity"] == "critical"]
-        told = "; ".join(f"{found['type']}{found['about']}: {found['unexpected']} unexpected" for found in failed)
+        told = "; ".join(found["told"] for found in failed)
         raise GateError(
             f"steps.{name}: {len(failed)} critical of {len(report['expectations'])} expectations failed: {told}. "
             "Nothing was published. Mend the rows, or lower the expectation's severity."
         )
-    told_report = _report(scene, name, report["rows"], report["rows"], {}, expectations=report["expectations"], engine=report["engine"])
-    return Result(shards, reports=(told_report,))
+    failed = [f"{found['severity']}: {found['told']}" for found in report["expectations"] if not found["success"]]
+    expectations = [{name: value for name, value in found.items() if name != "told"} for found in report["expectations"]]
+    counts = _report(scene, name, report["rows"], report["rows"], {}, expectations=expectations, engine=report["engine"], warned=failed)
+    return Result(shards, reports=(counts,))
 
 
 def _model(stage: Stage, scene: Scene) -> Phases:
@@ -308,7 +316,18 @@ def _sink(stage: Stage, scene: Scene) -> Phases:
             files.append(DataFile(f"provenance/{base}.parquet", done.part("provenance.parquet"), split, name if several else "default"))
     rows = sum(count for done in tallies for count, _ in done.report["splits"].values())
     origins = {about: _summed([done.report["origins"][about] for done in tallies]) for about in ("licence", "source", "generator")}
-    return Result(files=tuple(files), reports=(_report(scene, name, rows, rows, {}),), extra={"origins": origins})
+    extra = {
+        "origins": origins,
+        "config": name if several else "default",
+        "schema": laid_out(_empty(scene, name, columns), step.layout, talks=talks).schema,
+        "newest": max(done.report["newest"] for done in tallies),
+    }
+    return Result(files=tuple(files), reports=(_report(scene, name, rows, rows, {}),), extra=extra)
+
+
+def _empty(scene: Scene, name: str, columns: Sequence[str]) -> pl.DataFrame:
+    types = SCHEMAS[scene.plan.kinds[name]]
+    return pl.DataFrame(schema={column: types.get(column, pl.String()) for column in columns})
 
 
 def _written(scene: Scene, name: str) -> list[str]:
@@ -344,6 +363,8 @@ def _files(split: str, shards: Sequence[Shard], tallies: Sequence[Done], max_byt
     return files
 
 
-def with_times(result: Result, seconds: float, *, cached: bool) -> Result:
-    """Give the result with how long its stage took, and whether all of it was there before."""
-    return replace(result, reports=tuple({**report, "seconds": round(seconds, 3), "cached": cached} for report in result.reports))
+def with_times(result: Result, seconds: float, *, cached: bool, units_cached: int) -> Result:
+    """Give the result with how long its stage took, and what of it was there before."""
+    more = {"seconds": round(seconds, 3), "cached": cached}
+    told = [{**report, **more, **({"units_cached": units_cached} if "units" in report else {})} for report in result.reports]
+    return replace(result, reports=tuple(told))

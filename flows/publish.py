@@ -12,7 +12,8 @@ from flows.plan import Plan
 from flows.workplace import Site
 from tasks.errors import CorruptError, GateError
 from tasks.markup import write_yaml
-from tasks.published.card import card, splits_of
+from tasks.published.card import card, configs_of
+from tasks.published.croissant import croissant
 from tasks.published.report import report
 from tasks.splits import SPLITS, Split
 from tasks.store.commit import open_part
@@ -29,8 +30,14 @@ class Published:
 
     url: str
     version: str
-    splits: Mapping[str, int]
+    configs: Mapping[str, Mapping[str, int]]
+    """The rows of each subset's splits; `default` where there is one subset."""
     files: Sequence[Mapping[str, Any]]
+
+    @property
+    def splits(self) -> Mapping[str, int]:
+        """The rows of each split; of several subsets the first is counted."""
+        return next(iter(self.configs.values()), {})
 
 
 def publish(plan: Plan, site: Site, out: Place, results: Mapping[str, Result]) -> Published:
@@ -44,8 +51,8 @@ def publish(plan: Plan, site: Site, out: Place, results: Mapping[str, Result]) -
     named = [_entry(file) for file in sorted(files, key=lambda file: file.path)]
     version = short(digest([[entry["path"], entry["sha256"]] for entry in named], recipe))
     folder = f"{plan.recipe.name}/{version}"
-    published = Published(out.address(folder), version, splits_of(named), named)
-    extras = _extras(recipe, named, results)
+    published = Published(out.address(folder), version, configs_of(named), named)
+    extras = _extras(recipe, version, named, results)
     manifest = _manifest(plan, version, [*named, *(_bytes_entry(path, data) for path, data in extras.items())])
     if _read(out, f"{folder}/manifest.json") != manifest or not _all_there(out, folder, orjson.loads(manifest)["files"]):
         for file in files:
@@ -82,21 +89,24 @@ def _bytes_entry(path: str, data: bytes) -> dict[str, Any]:
     return {"path": path, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "rows": None}
 
 
-def _extras(recipe: Mapping[str, Any], named: Sequence[Mapping[str, Any]], results: Mapping[str, Result]) -> dict[str, bytes]:
+def _extras(recipe: Mapping[str, Any], version: str, named: Sequence[Mapping[str, Any]], results: Mapping[str, Result]) -> dict[str, bytes]:
     reports = [told for result in results.values() for told in result.reports]
-    origins: Mapping[str, Mapping[str, int]] = next(
-        (result.extra["origins"] for result in results.values() if "origins" in result.extra), {"licence": {}}
-    )
+    sinks = [result.extra for result in results.values() if "origins" in result.extra]
+    origins: Mapping[str, Mapping[str, int]] = sinks[0]["origins"]
+    schemas = {sink["config"]: sink["schema"] for sink in sinks}
+    newest = max(sink["newest"] for sink in sinks)
     return {
         "README.md": card(recipe, named, reports, origins).encode(),
         "report.html": report(recipe, named, reports, origins).encode(),
+        "croissant.json": croissant(recipe, version, named, schemas, list(origins["licence"]), newest),
         "recipe.yaml": write_yaml(recipe).encode(),
     }
 
 
 def _manifest(plan: Plan, version: str, files: Sequence[Mapping[str, Any]]) -> bytes:
-    splits = splits_of([file for file in files if file["rows"] is not None])
-    plain = {"schema": SCHEMA, "name": plan.recipe.name, "version": version, "splits": splits, "files": list(files)}
+    configs = configs_of([file for file in files if file["rows"] is not None])
+    splits = next(iter(configs.values()))
+    plain = {"schema": SCHEMA, "name": plan.recipe.name, "version": version, "splits": splits, "configs": configs, "files": list(files)}
     return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
 
 

@@ -13,6 +13,7 @@ from tasks.catalogue import catalogue
 from tasks.errors import Fault, RecipeError, usage
 from tasks.markup import Marked, dotted, read_yaml
 from tasks.recipe import Header, Recipe
+from tasks.splits import SPLITS, Split
 from tasks.step import Step
 from tasks.wiring import nearest, wire
 
@@ -80,7 +81,8 @@ def check(marked: Marked, file: str, home: str, sets: Sequence[str] = ()) -> Rec
     wiring = wire(steps, header.models if header else data.get("models") or {})
     faults.extend(wiring.faults)
     if faults or header is None:
-        raise RecipeError(sorted((_placed(fault, file, marked) for fault in faults), key=lambda fault: (fault.line, fault.place)))
+        placed = [_blamed(fault, sets) or _placed(fault, file, marked) for fault in faults]
+        raise RecipeError(sorted(placed, key=lambda fault: (fault.line, fault.place)))
     good = {name: step.model_copy(update={"from_": wiring.parents[name] or None}) for name, step in steps.items() if step is not None}
     return Recipe(**{name: getattr(header, name) for name in Header.model_fields}, steps=good, home=home)
 
@@ -119,12 +121,24 @@ def _step(place: str, value: Any) -> tuple[Step | None, list[Fault]]:
         return None, [
             Fault(f"{place}.use", "is no kind of step", use, nearest(use, catalogue()) or f"One of: {', '.join(catalogue())}.", shape=True)
         ]
-    return _shaped(kind, value, place)
+    step, faults = _shaped(kind, value, place)
+    ones = [name for name in SPLITS if issubclass(kind, Split) and value.get(name) == 1 and isinstance(value[name], float)]
+    remedy = "Write `1` for one row, or a share below 1."
+    return step, [*faults, *(Fault(f"{place}.{name}", "is neither a share nor a count", "1.0", remedy) for name in ones)]
+
+
+def _whole(value: Any) -> Any:
+    """Give plain data with whole numbers for floats such as 5.0, as JSON Schema counts them."""
+    if isinstance(value, dict):
+        return {name: _whole(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
 def _shaped(model: type[Shape], data: Mapping[str, Any], place: str, more: Sequence[str] = ()) -> tuple[Shape | None, list[Fault]]:
     try:
-        return model.model_validate_json(orjson.dumps(data)), []
+        return model.model_validate_json(orjson.dumps(_whole(data))), []
     except ValidationError as error:
         found: dict[str, Fault] = {}
         for entry in error.errors():
@@ -198,10 +212,24 @@ def _placed(fault: Fault, file: str, marked: Marked) -> Fault:
     return replace(fault, file=fault.file or file, line=line or (1 if marked.lines else 0))
 
 
+def _blamed(fault: Fault, sets: Sequence[str]) -> Fault | None:
+    """Place a fault at the `--set` that wrote its value; None: it stands in the file."""
+    for change in reversed(sets):
+        place = dotted(_pieces(change)).replace("[", ".").replace("]", "")
+        held = fault.place.replace("[", ".").replace("]", "")
+        if not fault.place.startswith("--set") and (held == place or held.startswith(f"{place}.")):
+            return replace(fault, file="--set", line=0)
+    return None
+
+
+def _pieces(change: str) -> tuple[str, ...]:
+    return tuple(piece for piece in change.partition("=")[0].replace("[", ".").replace("]", "").split(".") if piece)
+
+
 def _change(data: dict[str, Any], change: str) -> list[Fault]:
     """Make one `--set a.b.c=value`; lists are entered by number, missing mappings are made."""
     place, sign, text = change.partition("=")
-    path = [piece for piece in place.replace("[", ".").replace("]", "").split(".") if piece]
+    path = _pieces(change)
     if not sign or not path:
         return [Fault("--set", "is written as place=value, as in steps.books.limit=10", change)]
     value = read_yaml(text)

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the verdict as one JSON object")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     parsed = parser.parse_args(arguments)
-    return guarded(lambda: _command(parsed), debug=parsed.debug)
+    return guarded(lambda: _command(parsed), debug=parsed.debug, as_json=parsed.json)
 
 
 def _command(parsed: argparse.Namespace) -> int:

@@ -59,8 +59,8 @@ def walk(plan: Plan, execute: Execute, site: Site, watch: Watch | None = None) -
         if watch:
             watch.begin(stage)
         started = time.perf_counter()
-        result, cached = _carry_out(stage, Scene(plan, site, results), execute, watch)
-        results[stage.name] = with_times(result, time.perf_counter() - started, cached=cached)
+        result, tally = _carry_out(stage, Scene(plan, site, results), execute, watch)
+        results[stage.name] = with_times(result, time.perf_counter() - started, cached=not tally.todo, units_cached=tally.units_cached)
         if watch:
             watch.end(stage, results[stage.name])
     return results
@@ -86,9 +86,17 @@ def survey(plan: Plan, site: Site) -> Survey:
     return found
 
 
-def _carry_out(stage: Stage, scene: Scene, execute: Execute, watch: Watch | None) -> tuple[Result, bool]:
+@dataclass
+class _Tally:
+    """How many jobs of a stage were to do, and how many units of a source were not read again."""
+
+    todo: int = 0
+    units_cached: int = 0
+
+
+def _carry_out(stage: Stage, scene: Scene, execute: Execute, watch: Watch | None) -> tuple[Result, _Tally]:
     phases = phases_of(stage, scene)
-    all_cached = True
+    tally = _Tally()
     try:
         jobs = next(phases)
         while True:
@@ -97,11 +105,12 @@ def _carry_out(stage: Stage, scene: Scene, execute: Execute, watch: Watch | None
             if watch:
                 watch.jobs(stage, len(jobs), len(jobs) - len(todo))
             fresh = iter(execute(stage, todo) if todo else [])
-            all_cached = all_cached and not todo
+            tally.todo += len(todo)
+            tally.units_cached += sum(done.report.get("units", 0) for done in known if done is not None)
             jobs = phases.send([done if done is not None else next(fresh) for done in known])
     except StopIteration as stop:
         result: Result = stop.value
-        return result, all_cached
+        return result, tally
 
 
 def _known(site: Site, jobs: Sequence[Job]) -> list[Done | None]:

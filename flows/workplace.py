@@ -1,19 +1,17 @@
 """Where a build happens: the work store, the recipe's folder, and how keys are made there."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from flows.work import code_of
 from flows.work.job import Call, Job
-from tasks.errors import usage
+from tasks.errors import Fault, RecipeError, usage
 from tasks.recipe import Recipe, canonical_step
 from tasks.store.keys import digest
-from tasks.store.place import FRESH, Place, plainly, refuse_secrets
+from tasks.store.place import Place, opened, plainly, refuse_secrets
 
 MAX_INPUT_BYTES = 64 << 20
 REMOTE = ("http", "https", "ftp", "sftp", "s3", "gs", "gcs", "abfs", "az")
@@ -50,6 +48,22 @@ class Site:
         """Give the addresses of a source's `path`."""
         return [self.resolve(each) for each in ((path,) if isinstance(path, str) else path)]
 
+    def check_inputs(self) -> None:
+        """Look whether every local file that a step reads besides its rows is there, and what a step says of its contents.
+
+        RecipeError holds every fault; nothing is downloaded.
+        """
+        faults: list[Fault] = []
+        for name, step in self.recipe.steps.items():
+            local = all("://" not in self.resolve(path) for path in step.input_files().values())
+            try:
+                files = self.call(name).files if local else {}
+                faults.extend(replace(fault, place=f"steps.{name}.{fault.place}") for fault in step.faults_in(files))
+            except RecipeError as error:
+                faults.extend(error.faults)
+        if faults:
+            raise RecipeError(faults)
+
     def call(self, name: str) -> Call:
         """Give a step as workers get it, its input files read."""
         step = self.recipe.steps[name]
@@ -60,7 +74,7 @@ class Site:
         address = self.resolve(path)
         try:
             with plainly("reading", address):
-                fs, full = fsspec.core.url_to_fs(address, **FRESH)
+                fs, full = opened(address)
                 if fs.size(full) > MAX_INPUT_BYTES:
                     raise usage(
                         f"is larger than {MAX_INPUT_BYTES >> 20} MiB", "Give a smaller file.", place=f"steps.{name}.{field}", value=path

@@ -136,7 +136,7 @@ def _scalar(node: yaml.Node, path: Path, marked: Marked) -> Any:
     if kind == "float":
         number = float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
         if math.isfinite(number):
-            return int(number) if number.is_integer() and abs(number) < 2**53 else number
+            return number
         marked.faults.append(Fault(dotted(path), "a number must be finite", text, line=node.start_mark.line + 1))
         return 0
     if kind != "str":
@@ -154,6 +154,16 @@ def _pieces(path: Path) -> Iterator[str]:
         yield f"[{piece}]" if isinstance(piece, int) else f".{piece}"
 
 
+class _Writer(yaml.SafeDumper):
+    """Quotes what either this reader or one of YAML 1.1 would take for something other than a text."""
+
+    yaml_implicit_resolvers = {first: list(found) for first, found in yaml.SafeDumper.yaml_implicit_resolvers.items()}
+
+
+for _first, _found in _Composer.yaml_implicit_resolvers.items():
+    _Writer.yaml_implicit_resolvers.setdefault(_first, []).extend(_found)
+
+
 def write_yaml(value: Any) -> str:
     """Write plain data as YAML that `read_yaml` reads back."""
-    return str(yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=120))
+    return str(yaml.dump(value, Dumper=_Writer, allow_unicode=True, sort_keys=False, width=120))

@@ -18,7 +18,7 @@ class Select(BarrierStep):
     """Keep `rows` rows, spread as evenly as the rows allow over the cells of the named axes.
 
     The axis `length` stands for bands of characters; every other axis is a column. Each split gives
-    rows in proportion to its size. Cells are filled in turns, one row a turn, so that small cells
+    rows in proportion to its size, and at least one. Cells are filled in turns, one row a turn, so that small cells
     are taken whole before large ones give more; which rows of a cell is drawn by id.
 
     ```yaml
@@ -68,10 +68,29 @@ class Select(BarrierStep):
     def settle(self, summaries: pl.DataFrame, context: Context, reread: Reread) -> pl.DataFrame:
         """Fill cells in turns until the rows suffice."""
         del context, reread
-        total = max(summaries.height, 1)
+        sizes = summaries.group_by("split").len().sort("split")
+        shares = dict(zip(sizes["split"].to_list(), apportioned(self.rows, sizes["len"].to_list()), strict=True))
         turn = pl.col("chance").rank("ordinal").over("split", "cell")
-        ranked = summaries.with_columns(turn=turn, size=pl.len().over("split"))
+        ranked = summaries.with_columns(turn=turn)
         place = pl.struct("turn", "chance", "cell", "part", "row").rank("ordinal").over("split")
-        share = (pl.col("size") * min(self.rows, total) / total).round().clip(lower_bound=1)
+        share = pl.col("split").replace_strict(shares, default=0, return_dtype=pl.Int64)
         keep = ranked.select(place <= share).to_series()
         return summaries.select("part", "row", keep=keep, reason=pl.when(~pl.lit(keep)).then(pl.lit("not selected")))
+
+
+def apportioned(rows: int, sizes: Sequence[int]) -> list[int]:
+    """Divide `rows` over parts of these sizes in proportion, by largest remainders; each part gets one where there are enough.
+
+    >>> apportioned(10, [80, 15, 5])
+    [8, 1, 1]
+    """
+    total = sum(sizes)
+    if rows >= total:
+        return list(sizes)
+    least = 1 if rows >= len(sizes) else 0
+    exact = [(rows - least * len(sizes)) * (size - least) / max(total - least * len(sizes), 1) for size in sizes]
+    given = [least + int(share) for share in exact]
+    order = sorted(range(len(sizes)), key=lambda place: (int(exact[place]) - exact[place], place))
+    for place in order[: rows - sum(given)]:
+        given[place] += 1
+    return given

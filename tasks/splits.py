@@ -1,14 +1,17 @@
 """`split`: rows divided into train, validation and test without dividing a group."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import polars as pl
 from pydantic import Field
 
-from tasks.dedup.components import components
+from tasks.dedup.components import Ids, components
+from tasks.dedup.near import Near, near_pairs, together
 from tasks.errors import Fault, GateError
+from tasks.frames import text_column
 from tasks.step import BarrierStep, Context, Names, Reread
 from tasks.store.keys import draw
 
@@ -19,9 +22,12 @@ SPLITS = ("train", "validation", "test")
 class Split(BarrierStep):
     """Divide rows into `train`, `validation` and `test`; what belongs together stays together.
 
-    Rows joined by their group, by a near-duplicate cluster, by the same text or input, or by equal values of the columns in `by` form a
-    component; components are drawn by hash and fill test and validation to their shares (below 1)
-    or counts of rows; the rest is train. Each split gets at least one component, or the build fails.
+    Rows form a component where they share their group, a cluster of a `dedup` before, the same text
+    or input, nearly the same text (or input and output), or a value of the columns in `by`.
+    Components are drawn by hash; one goes to test, else to validation, where that brings the part
+    nearer to its share (below 1) or count of rows, and to train otherwise. Each part gets at least
+    one component, or the build fails. Only a `train` that is given has an end; rows beyond it are
+    dropped.
 
     ```yaml
     steps:
@@ -42,6 +48,8 @@ class Split(BarrierStep):
     """Share or number of rows for train; what is left when absent."""
     by: Names = ()
     """More columns whose equal values must not be divided."""
+    near: Near | Literal[False] = Near()
+    """How alike two rows are that must not be divided; `false` looks for equal ones only."""
 
     def faults(self) -> Sequence[Fault]:
         """Shares must leave room, and at least one part besides train is needed."""
@@ -70,24 +78,26 @@ class Split(BarrierStep):
 
     def reads(self, columns: Sequence[str]) -> list[str]:
         """Ids, and what holds rows together."""
-        return ["id", "group", "cluster", *self.by, "text" if "text" in columns else "input"]
+        return ["id", "group", "cluster", *self.by, *_texts(columns)]
 
     def summarise(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """Give each row the hashes of its group, its cluster and its values of `by`."""
+        """Give each row the hashes of its group, its cluster, its text and its values of `by`, and its band keys."""
         del context
         from tasks.text.hashing import hash_texts
+        from tasks.text.signatures import band_keys
 
+        names = _texts(rows.columns)
         group = rows.select(pl.coalesce("group", "id")).to_series()
         ties = {"group": hash_texts(group)} | {f"by_{name}": _hash(rows, name) for name in (*self.by, "cluster") if name in rows.columns}
-        same = next((name for name in ("text", "input") if name in rows.columns), None)
-        if same:
-            ties["same"] = _hash(rows, same)
-        return rows.select("row").with_columns(**ties)
+        ties["same"] = _hash(rows, names[0])
+        made = rows.select("row").with_columns(**ties)
+        return made.with_columns(band_keys(rows.select(together(names)).to_series(), *self.near.bands())) if self.near else made
 
     def settle(self, summaries: pl.DataFrame, context: Context, reread: Reread) -> pl.DataFrame:
         """Draw components into splits."""
-        del reread
-        rows = summaries.with_row_index("n").with_columns(component=pl.Series(_joined(summaries), dtype=pl.Int64))
+        rows = summaries.with_row_index("n")
+        alike = near_pairs(rows, _texts, self.near, reread) if self.near and rows.height else None
+        rows = rows.with_columns(component=pl.Series(_joined(summaries.drop("bands", strict=False), alike), dtype=pl.Int64))
         name = pl.col("group").min().alias("name")
         sizes = (
             rows.group_by("component")
@@ -97,31 +107,60 @@ class Split(BarrierStep):
         )
         table = dict(zip(sizes["component"].to_list(), self._assign(sizes["rows"].to_list()), strict=True))
         split = rows["component"].replace_strict(table, return_dtype=pl.String) if table else pl.Series([], dtype=pl.String)
-        return rows.select("part", "row", keep=pl.lit(value=True), reason=pl.lit(None, dtype=pl.String), split=split)
+        keep = split.is_not_null()
+        return rows.select("part", "row", keep=keep, reason=pl.when(~keep).then(pl.lit("beyond train")), split=split)
 
-    def _assign(self, sizes: Sequence[int]) -> list[str]:
-        total = sum(sizes)
-        wanted = {name: self._rows(name, total) for name in ("test", "validation") if getattr(self, name) is not None}
-        if len(sizes) < len(wanted) + 1:
+    def _assign(self, sizes: Sequence[int]) -> list[str | None]:
+        """Give each component, in drawn order, its split; None: beyond a train that has an end."""
+        wanted = {name: self._rows(name, sum(sizes)) for name in ("test", "validation") if getattr(self, name) is not None}
+        self._refuse(len(sizes), sum(sizes), wanted)
+        filled = dict.fromkeys(wanted, 0)
+        result: list[str | None] = []
+        for size in sizes:
+            fitting = next((name for name in wanted if filled[name] + size / 2 <= wanted[name]), "train")
+            if fitting != "train":
+                filled[fitting] += size
+            result.append(fitting)
+        for name in (*wanted, "train"):
+            if name not in result:
+                result[_spared(result, sizes)] = name
+        return self._ended(result, sizes)
+
+    def _refuse(self, components: int, rows: int, wanted: Mapping[str, float]) -> None:
+        if components < len(wanted) + 1:
             raise GateError(
-                f"split: {len(sizes)} separate groups cannot fill {len(wanted) + 1} splits. "
-                "Add rows of other groups, or ask for fewer splits."
+                f"split: {components} separate groups cannot fill {len(wanted) + 1} splits. Add rows of other groups, ask for "
+                "fewer splits, or hold less together: rows that share a group, a text or nearly so are never divided (`near`)."
             )
-        result: list[str] = []
-        left = list(wanted.items())
-        filled = 0
-        for place, size in enumerate(sizes):
-            room = len(sizes) - place
-            if left and filled and (filled + size / 2 > left[0][1] or room <= len(left)):
-                left.pop(0)
-                filled = 0
-            result.append(left[0][0] if left else "train")
-            filled += size
-        return result
+        if sum(wanted.values()) >= rows:
+            told = ", ".join(f"{name} {getattr(self, name)}" for name in wanted)
+            raise GateError(f"split: {told} leave nothing of {rows} rows to train on. Ask for fewer, or add rows.")
+
+    def _ended(self, splits: list[str | None], sizes: Sequence[int]) -> list[str | None]:
+        if self.train is None:
+            return splits
+        end, taken = self._rows("train", sum(sizes)), 0
+        for place, (split, size) in enumerate(zip(splits, sizes, strict=True)):
+            if split == "train" and taken and taken + size / 2 > end:
+                splits[place] = None
+            elif split == "train":
+                taken += size
+        return splits
 
     def _rows(self, name: str, total: int) -> float:
         share = getattr(self, name)
         return share * total if isinstance(share, float) else float(share)
+
+
+def _spared(splits: Sequence[str | None], sizes: Sequence[int]) -> int:
+    """Find the smallest component of a split that has others: what an empty split is given."""
+    counts = Counter(splits)
+    free = [place for place, split in enumerate(splits) if counts[split] > 1]
+    return min(free, key=lambda place: (sizes[place], place))
+
+
+def _texts(columns: Sequence[str]) -> list[str]:
+    return ["text"] if text_column(columns) == "text" else ["input", "output"]
 
 
 def _hash(rows: pl.DataFrame, name: str) -> pl.Series:
@@ -131,18 +170,18 @@ def _hash(rows: pl.DataFrame, name: str) -> pl.Series:
     return hash_texts(values).zip_with(values.is_not_null(), pl.Series([None], dtype=pl.UInt64))
 
 
-def _joined(summaries: pl.DataFrame) -> np.ndarray:
-    here = np.arange(summaries.height, dtype=np.int64)
-    left, right = [], []
-    for name in summaries.columns:
+def _joined(ties: pl.DataFrame, alike: tuple[Ids, Ids] | None) -> Ids:
+    here = np.arange(ties.height, dtype=np.int64)
+    left, right = ([], []) if alike is None else ([alike[0]], [alike[1]])
+    for name in ties.columns:
         if name not in ("part", "row"):
-            held = summaries.with_row_index("n").select(
+            held = ties.with_row_index("n").select(
                 first=pl.when(pl.col(name).is_not_null()).then(pl.col("n").min().over(name)).otherwise(pl.col("n"))
             )
             first = held["first"].to_numpy().astype(np.int64)
             left.append(here[first != here])
             right.append(first[first != here])
-    return components(summaries.height, np.concatenate(left), np.concatenate(right))
+    return components(ties.height, np.concatenate(left), np.concatenate(right))
 
 
 def _order(name: pl.Expr, context: Context) -> pl.Expr:

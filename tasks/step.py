@@ -52,6 +52,8 @@ class Step(Settings):
     """The kind of rows that come out; None: the kind that went in."""
     draws: ClassVar[bool] = False
     """Whether the recipe's seed can change the output."""
+    reads_lists: ClassVar[bool] = False
+    """Whether the columns that the settings name may be other than texts."""
 
     use: str
     from_: str | Names | None = Field(default=None, alias="from")
@@ -96,6 +98,11 @@ class Step(Settings):
 
     def faults(self) -> Sequence[Fault]:
         """Name what is wrong between the settings; places are relative to the step."""
+        return ()
+
+    def faults_in(self, files: Mapping[str, str]) -> Sequence[Fault]:
+        """Name what is wrong in the step's input files, by field; those that are not at hand are absent."""
+        del files
         return ()
 
 
@@ -168,7 +175,7 @@ class SourceStep(Step):
     gives: ClassVar[Kind | None] = "documents"
     takes: ClassVar[tuple[Kind, ...]] = ()
 
-    path: str | Names
+    path: Annotated[str, Field(min_length=1)] | Annotated[Names, Field(min_length=1)]
     """URL, glob or list of them, on any store; relative to the recipe."""
     limit: Annotated[int, Field(ge=1)] | "Limit | None" = None
     """How many rows (or `{units: n}`) to take at most: a sample over all units."""

@@ -8,10 +8,13 @@ from typing import Any
 from tasks.edits.passages import Passages
 from tasks.errors import Fault
 from tasks.filters.sieve import Filter
-from tasks.frames import Kind
+from tasks.frames import DOCUMENTS, PAIRS, Kind
 from tasks.growth.strategy import ModelStep
 from tasks.published.sink import Write
 from tasks.step import SourceStep, Step
+
+LISTS = frozenset(name for name, dtype in {**DOCUMENTS, **PAIRS}.items() if dtype.is_nested())
+"""Columns of the design that hold lists or structs."""
 
 
 @dataclass
@@ -170,12 +173,22 @@ def _kind(name: str, step: Step, kinds: list[Kind | None], parents: tuple[str, .
 
 
 def _absent(name: str, step: Step, before: frozenset[str]) -> list[Fault]:
-    return [
-        Fault(_at(name, place), "is a column that no step before adds", column, nearest(column, before))
-        for place, wanted in step.columns_read().items()
-        for column in wanted
+    """Name the columns that a step's settings refer to and that are not there, or not of text."""
+    named = [(_at(name, place), column) for place, wanted in step.columns_read().items() for column in wanted]
+    absent = [
+        Fault(place, "is a column that no step before adds", column, nearest(column, before) or _lifting(column))
+        for place, column in named
         if column not in before
     ]
+    listed = [] if step.reads_lists else [(place, column) for place, column in named if column in before and column in LISTS]
+    return absent + [
+        Fault(place, "is a column of lists or fields, and one of text is needed", column, f"Of text: {', '.join(sorted(before - LISTS))}.")
+        for place, column in listed
+    ]
+
+
+def _lifting(column: str) -> str:
+    return f"A field of `attrs` is lifted by a step before: {{use: columns, columns: {{{column}: attrs.{column}}}}}."
 
 
 def _most_words(name: str, step: Step, before: list[int | None], warnings: list[str]) -> int | None:

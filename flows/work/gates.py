@@ -26,7 +26,7 @@ def run_gate(job: Job, steps: list[Step]) -> Done:
         "engine": report.engine,
         "rows": report.rows,
         "passed": report.passed,
-        "expectations": [vars(found) for found in report.found],
+        "expectations": [vars(found) | {"told": str(found)} for found in report.found],
     }
     return commit(work, job.key, {}, plain)
 

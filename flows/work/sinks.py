@@ -27,10 +27,13 @@ def tally(job: Job, steps: list[Step]) -> Done:
     counts: dict[str, list[int]] = {}
     origins: dict[str, Counter[str]] = {"licence": Counter(), "source": Counter(), "generator": Counter()}
     talks = False
+    newest = ""
     for frame in read(work, job.shards[0]):
         for name, count in origins.items():
             if name in frame.columns:
                 count.update(frame[name].fill_null("unknown").to_list())
+        dates = frame["created"].str.extract(r"^(\d{4}-\d{2}-\d{2})")
+        newest = max(newest, str(dates.max() or ""))
         names = [name for name in TEXT_COLUMNS if name in frame.columns]
         size = pl.sum_horizontal(pl.col(names).str.len_bytes().fill_null(0)).alias("size")
         table = _split(frame).select("split", size).group_by("split").agg(pl.len().alias("rows"), pl.col("size").sum())
@@ -46,6 +49,7 @@ def tally(job: Job, steps: list[Step]) -> Done:
         {
             "splits": dict(sorted(counts.items())),
             "talks": talks,
+            "newest": newest,
             "origins": {name: dict(sorted(count.items())) for name, count in origins.items()},
         },
     )

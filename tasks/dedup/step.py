@@ -1,46 +1,26 @@
 """`dedup`: of rows that say the same, one is kept."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
-from pydantic import Field
 
-from tasks.dedup.components import Ids, components
+from tasks.dedup.components import components
+from tasks.dedup.near import Near, near_pairs, together
 from tasks.frames import text_column
-from tasks.step import BarrierStep, Context, Names, Reread, Settings
+from tasks.step import BarrierStep, Context, Names, Reread
 
-MAX_BUCKET = 200
-"""In a bucket of more rows than this, each is compared with the first eight and its two neighbours only."""
-FIRSTS = 8
-
-
-class Near(Settings):
-    """How alike near-duplicates are, and how surely they are found."""
-
-    similarity: Annotated[float, Field(ge=0.3, le=1)] = 0.8
-    """Jaccard similarity of the shingle sets from which on two rows are the same."""
-    recall: Annotated[float, Field(ge=0.5, le=0.9999)] = 0.99
-    """The share of pairs at exactly that similarity which are found."""
-
-    def bands(self, budget: int = 256) -> tuple[int, int]:
-        """Choose bands and rows: the most rows, so the fewest false candidates, that reach the recall.
-
-        P(found) = 1 - (1 - J^rows)^bands, with at most `budget` hashes a text.
-        """
-        for rows in range(16, 1, -1):
-            bands = int(np.ceil(np.log1p(-self.recall) / np.log1p(-(self.similarity**rows)))) if self.similarity < 1 else 1
-            if bands * rows <= budget:
-                return max(bands, 1), rows
-        return budget, 1
+QUOTES = "\"'“”‘’«»„"
+MARKS = f".,;:!?…{QUOTES}"
 
 
 class Dedup(BarrierStep):
     """Keep one of the rows whose texts are the same, or nearly the same.
 
-    Exact: equal after Unicode, case, punctuation and spaces are set aside. `near`: candidates from
-    MinHash bands, each verified by the exact Jaccard similarity of their shingles. Which is kept:
+    Exact: equal when case, white space and sentence marks at the edges of words are set aside. `near`:
+    candidates from MinHash bands, each verified by the exact Jaccard similarity of their shingles, in
+    each of the columns compared. Which is kept:
     test before validation before train, human before rule before model, then `keep`. Dropped rows
     name the one that they resemble in `duplicate_of`, and `cluster` joins them.
 
@@ -80,10 +60,10 @@ class Dedup(BarrierStep):
     def summarise(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Give each row its exact hash, its band keys, and its rank as a keeper."""
         del context
-        from tasks.text.hashing import hash_texts
         from tasks.text.signatures import band_keys
 
-        text = rows.select(self.compared_text(rows.columns)).to_series()
+        names = self._compared(rows.columns)
+        text = rows.select(together(names)).to_series()
         split = pl.col("split") if "split" in rows.columns else pl.lit(None, dtype=pl.String)
         maker = pl.col("generator").str.head(4) if "generator" in rows.columns else pl.lit(None, dtype=pl.String)
         rank = split.replace_strict({"test": 0, "validation": 1}, default=2, return_dtype=pl.Int32) * 4
@@ -91,15 +71,11 @@ class Dedup(BarrierStep):
         base = rows.select(
             "row",
             "id",
-            exact=hash_texts(_normal(text)),
+            exact=exact_hash(names),
             rank=rank + pl.when(maker.is_null()).then(0).otherwise(made),
             length=text.str.len_bytes(),
         )
         return base.with_columns(band_keys(text, *self.near.bands()).alias("bands")) if self.near else base
-
-    def compared_text(self, columns: Sequence[str]) -> pl.Expr:
-        """Give the expression of what is compared."""
-        return pl.concat_str([pl.col(name).fill_null("") for name in self._compared(columns)], separator="\n").alias("text")
 
     def settle(self, summaries: pl.DataFrame, context: Context, reread: Reread) -> pl.DataFrame:
         """Join equal rows, choose each component's keeper, and name it to the others."""
@@ -109,7 +85,7 @@ class Dedup(BarrierStep):
         here = np.arange(rows.height, dtype=np.int64)
         left, right = here[first != here], first[first != here]
         if self.near and rows.height:
-            more = _verified(rows, _candidates(rows), self, reread)
+            more = near_pairs(rows, self._compared, self.near, reread)
             left, right = np.concatenate([left, more[0]]), np.concatenate([right, more[1]])
         labels = components(rows.height, left, right)
         order = [pl.col("rank")] + ([-pl.col("length").cast(pl.Int64)] if self.keep == "longest" else []) + [pl.col("n")]
@@ -128,38 +104,26 @@ class Dedup(BarrierStep):
         )
 
 
-def _normal(text: pl.Series) -> pl.Series:
-    plain = text.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"[\p{P}\s]+", " ").str.strip_chars()
-    return plain.zip_with(plain != "", text)
+def exact_hash(names: Sequence[str]) -> pl.Expr:
+    """Give the expression that is equal for rows whose columns say the same, each by itself.
+
+    Set aside are Unicode's composed and decomposed forms, case, runs of white space, sentence marks
+    at the ends of words and quotes around them; signs inside and between words count (2-3 is not 2*3).
+    A text of which nothing is left stands for itself.
+    """
+    plain = [_plain(pl.col(name).cast(pl.String).fill_null("")) for name in names]
+    told = [part for text in plain for part in (text.str.len_bytes().cast(pl.String), text)]
+    return pl.concat_str(told, separator=":").map_batches(_hashed, return_dtype=pl.UInt64).alias("exact")
 
 
-def _candidates(rows: pl.DataFrame) -> tuple[Ids, Ids]:
-    flat = rows.select("n", "bands").explode("bands", empty_as_null=False).sort("bands", "n")
-    bucket = flat.with_columns(size=pl.len().over("bands"), place=pl.int_range(pl.len()).over("bands")).filter(pl.col("size") > 1)
-    small = bucket.filter(pl.col("size") <= MAX_BUCKET)
-    pairs = small.join(small, on="bands", suffix="_b").filter(pl.col("n") < pl.col("n_b")).select("n", "n_b")
-    large = bucket.filter(pl.col("size") > MAX_BUCKET)
-    heads = large.filter(pl.col("place") < FIRSTS)
-    to_heads = large.join(heads, on="bands", suffix="_b").filter(pl.col("n") != pl.col("n_b")).select("n", "n_b")
-    nexts = large.with_columns(n_b=pl.col("n").shift(-1).over("bands")).drop_nulls("n_b").select("n", "n_b")
-    both = pl.concat([pairs, to_heads, nexts]).unique(maintain_order=True).sort("n", "n_b")
-    return both["n"].to_numpy().astype(np.int64), both["n_b"].to_numpy().astype(np.int64)
+def _plain(text: pl.Expr) -> pl.Expr:
+    bare = text.str.normalize("NFC").str.to_lowercase()
+    bare = bare.str.replace_all(rf"[{MARKS}]+(\s|$)", " ").str.replace_all(rf"(^|\s)[{QUOTES}¿¡]+", " ")
+    bare = bare.str.replace_all(r"\s+", " ").str.strip_chars()
+    return pl.when(bare == "").then(text).otherwise(bare)
 
 
-def _verified(rows: pl.DataFrame, pairs: tuple[Ids, Ids], step: Dedup, reread: Reread) -> tuple[Ids, Ids]:
-    """Keep the candidate pairs whose exact similarity is high enough, reading only their texts again."""
-    from tasks.text.signatures import jaccard, shingle_sets
+def _hashed(texts: pl.Series) -> pl.Series:
+    from tasks.text.hashing import hash_texts
 
-    assert step.near is not None
-    left, right = pairs
-    if not len(left):
-        return left, right
-    touched = np.unique(np.concatenate(pairs))
-    place = rows.select("part", "row", "n").filter(pl.col("n").is_in(pl.Series(touched).implode()))
-    texts: list[pl.Series] = []
-    for (part,), group in place.group_by("part", maintain_order=True):
-        again = reread(int(str(part)), group["row"].to_list())
-        texts.append(again.select(step.compared_text(again.columns)).to_series())
-    similar = jaccard(shingle_sets(pl.concat(texts)), np.searchsorted(touched, left), np.searchsorted(touched, right))
-    good = similar >= step.near.similarity
-    return left[good], right[good]
+    return hash_texts(texts)

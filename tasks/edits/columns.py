@@ -1,16 +1,15 @@
 """`columns`: fields lifted out of `attrs`, columns copied and dropped."""
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import polars as pl
-from pydantic import StringConstraints
 
 from tasks.errors import Fault
 from tasks.frames import DOCUMENTS, NO_DROPS, PAIRS, Halves
+from tasks.names import ColumnName, own_names
 from tasks.step import Context, Family, Names, RowStep
 
-ColumnName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 ATTRS = "attrs."
 
 
@@ -41,7 +40,17 @@ class Columns(RowStep):
         known = {**DOCUMENTS, **PAIRS}
         typed = [name for name in self.columns if name in known and known[name] != pl.String()]
         bad = [Fault(f"columns.{name}", "is not a column of text and cannot be set", name) for name in typed]
-        return bad + [Fault("drop", "belongs to every row and cannot be dropped", name) for name in self.drop if name in known]
+        odd = [
+            Fault(f"columns.{name}", "names a field with both kinds of quotes, which cannot be lifted", source)
+            for name, source in self.columns.items()
+            if source.startswith(ATTRS) and "'" in source and '"' in source
+        ]
+        return (
+            bad
+            + odd
+            + own_names(self.columns, ())
+            + [Fault("drop", "belongs to every row and cannot be dropped", name) for name in self.drop if name in known]
+        )
 
     def columns_read(self) -> dict[str, tuple[str, ...]]:
         """The columns copied from, and those dropped."""
@@ -60,4 +69,6 @@ class Columns(RowStep):
     def _value(self, source: str) -> pl.Expr:
         if not source.startswith(ATTRS):
             return pl.col(source)
-        return pl.col("attrs").str.json_path_match(f"$['{source.removeprefix(ATTRS)}']")
+        field = source.removeprefix(ATTRS)
+        quote = '"' if "'" in field else "'"
+        return pl.col("attrs").str.json_path_match(f"$[{quote}{field}{quote}]")

@@ -22,7 +22,7 @@ class Passages(RowStep):
     """Cut documents into passages of whole sentences, ended at paragraphs where that fits.
 
     A passage has `min` to `max` words; shorter rests are left out, and a single sentence longer than
-    `max` too. A document of which nothing is left is dropped as `too short`. Ids get `/STEP#n`.
+    `max` too. A document of which nothing is left is dropped as `no passage of that length`. Ids get `/STEP#n`.
 
     ```yaml
     steps:
@@ -49,25 +49,21 @@ class Passages(RowStep):
         """Cut every text; a row becomes as many rows as it has passages."""
         from tasks.text.windows import passages
 
-        found = passages(frame["text"], self.words.min, self.words.max)
-        found = found.filter(pl.col("words").is_between(self.words.min, self.words.max))
-        rows = frame.with_row_index("place")
-        number = pl.int_range(pl.len()).over("row")
+        found = passages(frame["text"], self.words.min, self.words.max).rename(lambda name: f"_{name}")
+        found = found.filter(pl.col("_words").is_between(self.words.min, self.words.max))
+        rows = frame.with_row_index("_place")
+        start = pl.col("span").struct.field("start").fill_null(0)
         kept = (
-            found.with_columns(n=number + 1)
-            .join(rows, left_on="row", right_on="place", maintain_order="left")
+            found.with_columns(_n=pl.int_range(pl.len()).over("_row") + 1)
+            .join(rows, left_on="_row", right_on="_place", maintain_order="left")
             .with_columns(
-                text="passage",
+                text="_passage",
                 parents=pl.concat_list("id"),
-                id=pl.format("{}/{}#{}", "id", pl.lit(context.step), "n"),
-                span=pl.struct(
-                    pl.col("span").struct.field("file"),
-                    start=pl.col("span").struct.field("start").fill_null(0) + pl.col("start"),
-                    end=pl.col("span").struct.field("start").fill_null(0) + pl.col("end"),
-                ),
+                id=pl.format("{}/{}#{}", "id", pl.lit(context.step), "_n"),
+                span=pl.struct(pl.col("span").struct.field("file"), start=start + pl.col("_start"), end=start + pl.col("_end")),
                 sections=pl.lit(None, dtype=frame.schema["sections"]),
             )
             .select(frame.columns)
         )
-        empty = rows.filter(~pl.col("place").is_in(found["row"].implode()))
-        return Halves(kept, dropped(empty, "too short"))
+        empty = rows.filter(~pl.col("_place").is_in(found["_row"].implode()))
+        return Halves(kept, dropped(empty, "no passage of that length"))

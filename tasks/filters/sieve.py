@@ -91,6 +91,14 @@ class Filter(Step):
         """A filter without rules keeps everything, which nobody means."""
         if self.on == "input" and self.cuts() is not None:
             return [Fault("on", "`c4` takes lines out of `text` or `output` only", "input", "Judge the input by another rule set.")]
-        if self.all_rules():
-            return ()
-        return [Fault("rules", "must name at least one rule set", remedy="For instance `gopher-quality:`.")]
+        found = [
+            Fault(f"rules.{name}", f"asks {rule.name} to be at least {rule.low:g} and at most {rule.high:g}: no row can pass")
+            for name, rules in self.rules.sets()
+            for rule in rules.rules()
+            if rule.low is not None and rule.high is not None and rule.low > rule.high
+        ]
+        empty = [name for name, rules in self.rules.sets() if not rules.rules()]
+        found += [Fault(f"rules.{name}", "bounds nothing", remedy="Give a score a bound, as in `modern: {min: 0.8}`.") for name in empty]
+        if not self.rules.sets():
+            found.append(Fault("rules", "must name at least one rule set", remedy="For instance `gopher-quality:`."))
+        return found

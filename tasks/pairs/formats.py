@@ -58,9 +58,11 @@ def _scalar_of(text: str) -> Any:
 
 
 def _read_csv(text: str) -> Any:
-    rows = list(csv.reader(io.StringIO(text)))
+    rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True))
     if not rows or any(len(row) != len(rows[0]) for row in rows):
         raise Unfit("rows of different lengths")
+    if len(set(rows[0])) != len(rows[0]):
+        raise Unfit("a column stands twice")
     return [dict(zip(rows[0], map(_scalar_of, row), strict=True)) for row in rows[1:]]
 
 
@@ -86,34 +88,59 @@ def _read_xml(text: str) -> Any:
 
 
 def _value_of(element: etree._Element) -> Any:
+    """Read an element: `type` says list, object, number, boolean or null as this module writes them."""
     kind = element.get("type")
     text = element.text or ""
-    if kind == "list":
+    if kind == "list" and len(element.attrib) == 1:
+        if text.strip() or any(child.tag != "item" or (child.tail or "").strip() for child in element):
+            raise Lossy("a list of other things than items")
         return [_value_of(child) for child in element]
-    return _scalar_of(text.strip() or "null") if kind in ("number", "boolean", "null") else _record_of(element, kind, text)
+    if kind in ("number", "boolean", "null") and len(element.attrib) == 1 and not len(element):
+        return _typed(kind, text.strip() or "null")
+    return _record_of(element, kind, text)
+
+
+def _typed(kind: str, text: str) -> Any:
+    value = _scalar_of(text)
+    fits = {
+        "number": isinstance(value, int | float) and not isinstance(value, bool),
+        "boolean": isinstance(value, bool),
+        "null": value is None,
+    }
+    if not fits[kind]:
+        raise Lossy(f"{text!r} is no {kind}")
+    return value
 
 
 def _record_of(element: etree._Element, kind: str | None, text: str) -> Any:
-    plain = {f"@{name!s}": value for name, value in element.items() if name != "type" or kind != "object"}
-    if not len(element) and not plain:
-        return {} if kind == "object" else text
+    empty = kind == "object" and len(element.attrib) == 1 and not text.strip() and not len(element)
+    plain = {f"@{name!s}": value for name, value in element.items()}
+    if empty or not (len(element) or plain):
+        return {} if empty else text
     held: dict[str, Any] = dict(plain)
+    if len(element) and any(word.strip() for word in (text, *(child.tail or "" for child in element))):
+        raise Lossy("text between elements, whose order would be lost")
+    before = ""
     for child in element:
-        _add_child(held, str(child.tag), _value_of(child))
-    words = [text, *(child.tail or "" for child in element)]
-    if any(word.strip() for word in words):
-        held["#text"] = "".join(words).strip()
-    return held
+        if child.tag != before and str(child.tag) in held:
+            raise Lossy("elements of one name apart from each other, whose order would be lost")
+        before = str(child.tag)
+        _add_child(held, before, _value_of(child))
+    return held if len(element) or not text else held | {"#text": text}
 
 
 def _add_child(held: dict[str, Any], tag: str, value: Any) -> None:
     """Put a child under its tag; a tag that comes again makes a list."""
     if tag not in held:
         held[tag] = value
-    elif isinstance(held[tag], list):
+    elif isinstance(held[tag], _Again):
         held[tag].append(value)
     else:
-        held[tag] = [held[tag], value]
+        held[tag] = _Again([held[tag], value])
+
+
+class _Again(list[Any]):
+    """A list made of elements that come again, apart from one that is written as a list."""
 
 
 def _write_xml(value: Any) -> str:

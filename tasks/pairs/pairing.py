@@ -17,7 +17,7 @@ class Pairing(RowStep):
 
     use: str
     system: str | None = None
-    """A system message for every pair."""
+    """A system message for every pair; `template` renders it, other pairings take it as it stands."""
 
     def columns_after(self, before: frozenset[str]) -> frozenset[str]:
         """A pair's columns, and those of the user's own."""
@@ -29,10 +29,10 @@ class Pairing(RowStep):
         Ids get `/STEP`, so that the pairs which two steps make of one row stay apart where their
         branches meet.
         """
-        made = frame.with_columns(
+        told = [] if self.system is None and "system" in frame.columns else [pl.lit(self.system, dtype=pl.String).alias("system")]
+        made = frame.with_columns(told).with_columns(
             *texts,
             pl.format("{}/{}", "id", pl.lit(step)).alias("id"),
             pl.lit(f"rule:{self.use}").alias("generator"),
-            pl.lit(self.system, dtype=pl.String).alias("system"),
         )
         return conform(made, "pairs")

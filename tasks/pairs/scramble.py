@@ -4,17 +4,23 @@ from typing import ClassVar, Literal
 
 import polars as pl
 
-from tasks.frames import NO_DROPS, Halves, Kind
+from tasks.frames import Halves, Kind, dropped
 from tasks.pairs.pairing import Pairing
 from tasks.step import Context, Share
 from tasks.store.keys import draw
+
+DASH = r"\p{Pd}"
+MARK = r"[\p{P}--[\p{Pd}@#%&*_/\\§¶†‡]]"
+"""Punctuation of sentences: what a reader puts there, not what a writer spells."""
 
 
 class Scramble(Pairing):
     """Take punctuation and capitals out of a text; the text itself is the output, byte for byte.
 
     `unchanged` is the share of rows whose input stays right, so that a model learns to leave good
-    text alone; which ones is drawn by the row's id. Hyphens and dashes between words become spaces.
+    text alone; which ones is drawn by the row's id. Hyphens and dashes between words become spaces;
+    signs inside numbers (3.14, 10:30, -5) and signs that are no punctuation of sentences (%, &, @, _)
+    stay. A text without a word is dropped.
 
     ```yaml
     steps:
@@ -41,12 +47,16 @@ class Scramble(Pairing):
 
         chance = chances(frame["id"], draw(context.seed, context.step) >> 1)
         text = pl.col("text")
-        wrong = pl.when(pl.lit(chance) < self.unchanged).then(text).otherwise(self.scrambled(text))
-        return Halves(self.pairs(frame, [wrong.alias("input"), text.alias("output")], context.step), NO_DROPS)
+        made = frame.with_columns(self.scrambled(text).alias("_wrong"), _chance=chance)
+        empty = pl.col("_wrong").str.strip_chars() == ""
+        wrong = pl.when(pl.col("_chance") < self.unchanged).then(text).otherwise("_wrong")
+        kept = self.pairs(made.filter(~empty), [wrong.alias("input"), text.alias("output")], context.step)
+        return Halves(kept.drop("_wrong", "_chance"), dropped(made.filter(empty), "no words"))
 
     def scrambled(self, text: pl.Expr) -> pl.Expr:
         """Give the expression of the scrambled text."""
         if self.strip_punctuation:
-            text = text.str.replace_all(r"[\p{Pd}/\s]+", " ").str.replace_all(r"[\p{P}--\p{Pd}]+", "")
-            text = text.str.replace_all(r" {2,}", " ").str.strip_chars()
+            text = text.str.replace_all(rf"{DASH}+([^\p{{N}}\p{{Pd}}]|$)", " $1")
+            text = text.str.replace_all(rf"(^|[^\p{{N}}\p{{P}}]){MARK}+", "$1").str.replace_all(rf"{MARK}+([^\p{{N}}\p{{P}}]|$)", "$1")
+            text = text.str.replace_all(r"\s+", " ").str.strip_chars()
         return text.str.to_lowercase() if self.lower else text

@@ -1,6 +1,6 @@
 """`template`: input and output rendered from a row's columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import polars as pl
@@ -12,6 +12,7 @@ from tasks.frames import Halves, Kind, dropped
 from tasks.pairs.pairing import Pairing
 from tasks.step import Context, InputFile
 
+SIDES = ("system", "input", "output")
 MAX_OUTPUT_CHARS = 1_000_000
 MAX_RANGE = 10_000
 
@@ -49,7 +50,7 @@ def names_in(source: str) -> tuple[str, ...]:
 
 
 class Template(Pairing):
-    """Render `input` and `output` (Jinja2, sandboxed) from a row's columns.
+    """Render `input`, `output` and, where there is one, `system` (Jinja2, sandboxed) from a row's columns.
 
     A row whose template fails, or renders nothing, is dropped with that reason. The text of a row is
     a value, never a template: `{{7*7}}` in it stays as it is.
@@ -63,6 +64,7 @@ class Template(Pairing):
     """
 
     takes: ClassVar[tuple[Kind, ...]] = ("documents", "pairs")
+    reads_lists: ClassVar[bool] = True
 
     use: Literal["template"] = "template"
     input: str | None = None
@@ -81,31 +83,33 @@ class Template(Pairing):
             inline, file = getattr(self, side), getattr(self, f"{side}_file")
             if (inline is None) == (file is None):
                 found.append(Fault(side, f"exactly one of {side} and {side}_file must be given"))
-            if inline is not None:
-                found.extend(_syntax(side, inline))
-        return found
+        return [*found, *(fault for side in SIDES for fault in _syntax(side, getattr(self, side)))]
+
+    def faults_in(self, files: Mapping[str, str]) -> Sequence[Fault]:
+        """Templates in files can be read too."""
+        return [fault for field, source in files.items() for fault in _syntax(field, source)]
 
     def columns_read(self) -> dict[str, tuple[str, ...]]:
         """The columns that inline templates name."""
-        return {side: _names(getattr(self, side)) for side in ("input", "output")}
+        return {side: _names(getattr(self, side)) for side in SIDES}
 
     def apply(self, frame: pl.DataFrame, context: Context) -> Halves:
         """Render both sides of every row."""
-        sides = {side: self._source(side, context) for side in ("input", "output")}
+        sides = {side: source for side in SIDES if (source := self._source(side, context)) is not None}
         names = sorted({name for source in sides.values() for name in names_in(source)} & set(frame.columns))
         rows = frame.select(names).to_dicts() if names else [{}] * frame.height
         made = {side: _render(source, rows) for side, source in sides.items()}
         texts = [pl.Series(side, [text for text, _ in results], dtype=pl.String) for side, results in made.items()]
-        faults = [left or right for (_, left), (_, right) in zip(made["input"], made["output"], strict=True)]
+        faults = [next((why for _, why in row if why), None) for row in zip(*made.values(), strict=True)]
         reason = pl.Series("reason", faults, dtype=pl.String)
         good = frame.filter(reason.is_null())
         lost = frame.with_columns(reason).filter(reason.is_not_null())
         kept = self.pairs(good, [pl.lit(text.filter(reason.is_null())) for text in texts], context.step)
         return Halves(kept, dropped(lost, pl.col("reason")))
 
-    def _source(self, side: str, context: Context) -> str:
+    def _source(self, side: str, context: Context) -> str | None:
         inline: str | None = getattr(self, side)
-        return inline if inline is not None else context.files[f"{side}_file"]
+        return inline if inline is not None else context.files.get(f"{side}_file")
 
 
 def _names(source: str | None) -> tuple[str, ...]:
@@ -115,11 +119,13 @@ def _names(source: str | None) -> tuple[str, ...]:
         return ()
 
 
-def _syntax(side: str, source: str) -> list[Fault]:
+def _syntax(side: str, source: str | None) -> list[Fault]:
     try:
-        names_in(source)
+        names_in(source or "")
     except TemplateError as error:
-        return [Fault(side, f"is no template: {error}", source, "See https://jinja.palletsprojects.com for the syntax.")]
+        return [
+            Fault(side, f"is no template: {str(error).rstrip('.')}", source or "", "See https://jinja.palletsprojects.com for the syntax.")
+        ]
     return []
 
 
@@ -131,9 +137,14 @@ def _render(source: str, rows: Sequence[dict[str, Any]]) -> list[tuple[str | Non
 def _render_row(template: Any, row: dict[str, Any]) -> tuple[str | None, str | None]:
     try:
         text = _joined(template.generate(row))
-    except (TemplateError, TypeError, ValueError, ArithmeticError, OverflowError):
-        return None, "template failed"
+    except (TemplateError, TypeError, ValueError, ArithmeticError, OverflowError) as error:
+        return None, f"template failed: {_brief(error)}"
     return (text, None) if text.strip() else (None, "template rendered nothing")
+
+
+def _brief(error: Exception) -> str:
+    """Say what failed without any of the row's own words, so that equal failures are counted together."""
+    return f"{type(error).__name__}: {error}"[:80] if isinstance(error, TemplateError) else type(error).__name__
 
 
 def _joined(pieces: Iterator[str]) -> str:

@@ -19,13 +19,29 @@ def card(
         f"---\n{head}---\n",
         f"# {escape(recipe['name'])}\n",
         f"{escape(recipe.get('about') or 'A fine-tuning dataset built with Dartboard.')}\n",
-        _table(("split", "rows"), [(split, rows) for split, rows in splits_of(files).items()]),
+        *_splits(files),
         "## How it was made\n",
         "`recipe.yaml` beside this file is the whole recipe; `manifest.json` names every file with its hash.\n",
         _table(("step", "kind", "rows in", "rows out", "dropped"), [_step(report) for report in reports]),
+        *_checks(reports),
         *(f"## Rows by {about}\n\n" + _table((about, "rows"), sorted(counts.items())) for about, counts in origins.items() if counts),
     ]
     return "\n".join(parts)
+
+
+def _splits(files: Sequence[Mapping[str, Any]]) -> list[str]:
+    configs = configs_of(files)
+    head = ("split", "rows") if len(configs) == 1 else ("subset", "split", "rows")
+    rows = [(config, split, count) for config, splits in configs.items() for split, count in splits.items()]
+    return [_table(head, [row[-len(head) :] for row in rows])]
+
+
+def _checks(reports: Sequence[Mapping[str, Any]]) -> list[str]:
+    checked = [report for report in reports if "expectations" in report]
+    lines = [f"- {escape(told)}" for report in checked for told in report["warned"]]
+    total = sum(len(report["expectations"]) for report in checked)
+    good = f"{total - len(lines)} of {total} expectations hold.\n"
+    return [f"## Checks\n\n{good}", *(["\n".join(lines) + "\n"] if lines else [])] if checked else []
 
 
 def _configs(files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -47,14 +63,19 @@ def _licence(counts: Mapping[str, int]) -> dict[str, Any]:
 
 def splits_of(files: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Count the rows of each split over the data files; of several subsets the first is counted."""
-    files = [file for file in files if file.get("config")]
-    first = next((file["config"] for file in files), "default")
+    return next(iter(configs_of(files).values()), {})
+
+
+def configs_of(files: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """Count the rows of each subset's splits over the data files, train first."""
     order = ("train", "validation", "test")
-    counts: dict[str, int] = {split: 0 for split in order if any(file["split"] == split for file in files if "split" in file)}
+    counts: dict[str, dict[str, int]] = {}
     for file in files:
-        if file["config"] == first and file["path"].startswith("data/"):
-            counts[file["split"]] = counts.get(file["split"], 0) + file["rows"]
-    return counts
+        if file.get("config") and file["path"].startswith("data/"):
+            held = counts.setdefault(file["config"], {})
+            held[file["split"]] = held.get(file["split"], 0) + file["rows"]
+    known = {config: [split for split in order if split in splits] for config, splits in counts.items()}
+    return {config: {split: counts[config][split] for split in dict.fromkeys([*known[config], *counts[config]])} for config in counts}
 
 
 def _step(report: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.published.card import splits_of
+from tasks.published.card import configs_of
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1d2530; }
@@ -24,18 +24,27 @@ def report(
     origins: Mapping[str, Mapping[str, int]],
 ) -> str:
     """Write the page: what is in the dataset, what each step kept and why it dropped rows, where the rows come from."""
-    splits = splits_of(files)
+    configs = configs_of(files)
     widest = max([report["rows_out"] for report in reports] + [1])
     parts = [
         f"<h1>{_said(recipe['name'])}</h1><p>{_said(recipe.get('about') or '')}</p>",
-        "<h2>Splits</h2>" + _bars(splits, max([*splits.values(), 1])),
+        *(
+            f"<h2>{_said('Splits' if len(configs) == 1 else f'Splits of {name}')}</h2>{_bars(splits, max([*splits.values(), 1]))}"
+            for name, splits in configs.items()
+        ),
         "<h2>What each step kept</h2><table><tr><th>step</th><th>kind</th><th>in</th><th>out</th><th></th></tr>",
         *(_step(report, widest) for report in reports),
         "</table>",
+        *_checks(reports),
         *(f"<h2>Rows by {_said(about)}</h2>" + _bars(counts, max([*counts.values(), 1])) for about, counts in origins.items() if counts),
     ]
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{_said(recipe["name"])}</title><style>{_STYLE}</style>'
     return head + "".join(parts) + "</html>\n"
+
+
+def _checks(reports: Sequence[Mapping[str, Any]]) -> list[str]:
+    warned = [told for report in reports for told in report.get("warned", ())]
+    return ["<h2>Checks that did not hold</h2><ul>", *(f"<li>{_said(told)}</li>" for told in warned), "</ul>"] if warned else []
 
 
 def _step(report: Mapping[str, Any], widest: int) -> str:

@@ -1,10 +1,8 @@
 """The files of an e-print: a tar, a gzipped single file, a plain file, or a folder."""
 
-import fsspec
-
 from tasks.sources.opening import MAX_FILE_BYTES, Unreadable, is_tar, members, whole
 from tasks.step import Unit
-from tasks.store.place import FRESH
+from tasks.store.place import opened
 
 
 def read_eprint(unit: Unit) -> dict[str, bytes]:
@@ -28,7 +26,7 @@ def read_eprint(unit: Unit) -> dict[str, bytes]:
 
 
 def _folder(unit: Unit) -> dict[str, bytes]:
-    fs, root = fsspec.core.url_to_fs(unit.url, **FRESH)
+    fs, root = opened(unit.url)
     root = root.rstrip("/")
     found: dict[str, bytes] = {}
     total = 0

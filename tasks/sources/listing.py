@@ -5,11 +5,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from tasks.errors import SourceError
 from tasks.step import Unit
-from tasks.store.place import FRESH, plainly
+from tasks.store.place import opened, plainly
 
 HASHED_BYTES = 8 << 20
 """Local files up to this size are known by the hash of their content, larger ones by size and time."""
@@ -41,7 +39,7 @@ def _free(unit: Unit, found: dict[str, Unit]) -> str:
 
 def _matching(pattern: str) -> list[Unit]:
     with plainly("listing", pattern):
-        fs, path = fsspec.core.url_to_fs(pattern, **FRESH)
+        fs, path = opened(pattern)
         if any(sign in path for sign in "*?["):
             names, base = _globbed(fs, path), _fixed(path)
         elif fs.isdir(path):

@@ -2,20 +2,20 @@
 
 import bz2
 import io
+import itertools
 import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 
 from tasks.errors import DartboardError
 from tasks.step import Unit
-from tasks.store.place import FRESH, plainly
+from tasks.store.place import opened, plainly
 
 CHUNK = 1 << 20
 FREE_BYTES = 10 << 20
@@ -31,7 +31,7 @@ class Unreadable(DartboardError):
 def raw(unit: Unit) -> Iterator[bytes]:
     """Yield a unit's bytes as they are stored."""
     with plainly("reading", unit.url):
-        fs, path = fsspec.core.url_to_fs(unit.url, **FRESH)
+        fs, path = opened(unit.url)
         with fs.open(path, "rb", **({} if fs.protocol in ("file", ("file", "local")) else {"block_size": 4 * CHUNK})) as stream:
             while chunk := stream.read(CHUNK):
                 yield chunk
@@ -50,20 +50,14 @@ def unpacked(stream: Iterator[bytes]) -> Iterator[bytes]:
     first = next(stream, b"")
     while 0 < len(first) < 6 and (more := next(stream, b"")):
         first += more
-    whole = _chain(first, stream)
+    all_of_it = itertools.chain([first] if first else [], stream)
     packed = next((packed for packed in _PACKED if first.startswith(packed.magic)), None)
     if packed:
-        yield from packed.decoded(whole)
+        yield from packed.decoded(all_of_it)
     elif first[:4] == b"\x28\xb5\x2f\xfd":
-        yield from _zstd(whole)
+        yield from _zstd(all_of_it)
     else:
-        yield from whole
-
-
-def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    if first:
-        yield first
-    yield from rest
+        yield from all_of_it
 
 
 class _Packed:
@@ -121,7 +115,7 @@ _PACKED = (
 
 
 def _zstd(stream: Iterator[bytes]) -> Iterator[bytes]:
-    data = b"".join(_capped(stream))
+    data = b"".join(capped(stream))
     given = 0
     try:
         with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as source:
@@ -134,7 +128,8 @@ def _zstd(stream: Iterator[bytes]) -> Iterator[bytes]:
         raise Unreadable("zstd is damaged") from error
 
 
-def _capped(stream: Iterator[bytes]) -> Iterator[bytes]:
+def capped(stream: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a stream's bytes; Unreadable where there are more than MAX_FILE_BYTES."""
     total = 0
     for chunk in stream:
         total += len(chunk)
@@ -145,7 +140,7 @@ def _capped(stream: Iterator[bytes]) -> Iterator[bytes]:
 
 def whole(unit: Unit) -> bytes:
     """Read a unit as one decompressed piece of at most MAX_FILE_BYTES."""
-    return b"".join(_capped(chunks(unit)))
+    return b"".join(capped(chunks(unit)))
 
 
 def members(data: bytes) -> dict[str, bytes]:
@@ -192,6 +187,24 @@ def _zip(data: bytes) -> Iterator[tuple[str, bytes]]:
                 yield info.filename, archive.read(info)
     except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
         raise Unreadable("zip is damaged") from error
+
+
+_SEALED = ((b"%PDF-", "PDF"), (b"%!PS", "PostScript"), (b"\xd0\xcf\x11\xe0", "old office document"), (b"{\\rtf", "RTF"))
+_OFFICE = {"[Content_Types].xml": "office document", "mimetype": "EPUB or OpenDocument"}
+
+
+def sealed(files: Mapping[str, bytes]) -> str:
+    """Tell why files hold no plain text: they are parts of an office document, or a form that is not read; else nothing."""
+    for name, kind in _OFFICE.items():
+        if name in files:
+            return f"{kind}: save it as text or HTML"
+    for content in files.values() if len(files) == 1 else ():
+        kind = next((kind for magic, kind in _SEALED if content.startswith(magic)), "")
+        if kind:
+            return f"{kind}: save it as text or HTML"
+        if b"\0" in content[:1000] and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return "not a text"
+    return ""
 
 
 def is_tar(data: bytes) -> bool:

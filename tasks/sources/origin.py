@@ -28,3 +28,8 @@ def attrs(values: Mapping[str, Any]) -> str | None:
     """Write the leftover fields of a record as one JSON text; None where there are none."""
     held = {name: value for name, value in values.items() if value not in (None, "", [])}
     return json.dumps(held, ensure_ascii=False, sort_keys=True, default=str) if held else None
+
+
+def plain_text(value: Any) -> str:
+    """Give a field's value as text: itself, or its JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

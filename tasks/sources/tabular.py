@@ -1,22 +1,26 @@
 """Records of JSON lines, JSON, CSV and Parquet files; each bad one is named, none beside it is lost."""
 
+import codecs
 import csv
 import io
+import itertools
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import fsspec
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.sources.charset import decode
-from tasks.sources.opening import Unreadable, chunks, whole
+from tasks.sources.opening import Unreadable, capped, chunks, whole
 from tasks.step import Unit
-from tasks.store.place import FRESH
+from tasks.store.place import opened, plainly
 
 MAX_LINE_BYTES = 64 << 20
 DELIMITERS = ",;\t|"
+WHOLE = (".csv", ".tsv", ".json")
+WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
 
 class Row(NamedTuple):
@@ -29,26 +33,51 @@ class Row(NamedTuple):
 
 def read_rows(unit: Unit) -> Iterator[Row]:
     """Read a unit's records by the ending of its name, a compression's ending apart."""
-    name = unit.key.lower()
-    for ending in (".gz", ".bz2", ".xz", ".zst"):
-        name = name.removesuffix(ending)
+    name = plain_name(unit.key)
     if name.endswith(".parquet"):
         yield from _parquet(unit)
-    elif name.endswith((".csv", ".tsv")):
-        yield from _csv(whole(unit))
-    elif name.endswith(".json"):
-        yield from _json(whole(unit))
+    elif name.endswith(WHOLE):
+        yield from rows_in(name, whole(unit))
     else:
-        yield from _lines(unit)
+        yield from _lines(chunks(unit))
 
 
-def _lines(unit: Unit) -> Iterator[Row]:
-    number = 0
-    for number, line in enumerate(_split(chunks(unit)), 1):
+def rows_in(name: str, data: bytes) -> Iterator[Row]:
+    """Read the records of a file held in memory by the ending of its name."""
+    if name.endswith(".parquet"):
+        yield from _batches(io.BytesIO(data))
+    elif name.endswith((".csv", ".tsv")):
+        yield from _csv(data)
+    elif name.endswith(".json"):
+        yield from _json(data)
+    else:
+        yield from _lines(iter([data]))
+
+
+def plain_name(key: str) -> str:
+    """Give a file's name in lower case without a compression's ending."""
+    name = key.lower()
+    for ending in (".gz", ".bz2", ".xz", ".zst"):
+        name = name.removesuffix(ending)
+    return name
+
+
+def _lines(stream: Iterator[bytes]) -> Iterator[Row]:
+    first = next(stream, b"")
+    for number, line in enumerate(_split(_as_utf8(first, stream)), 1):
         if line is None:
             yield Row(str(number), {}, f"line of more than {MAX_LINE_BYTES} bytes")
         elif line.strip():
             yield _row(str(number), line)
+
+
+def _as_utf8(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    """Give the stream as it is, or as UTF-8 where its first bytes say UTF-16 or UTF-32."""
+    if not first.startswith(WIDE) and b"\0" not in first[:4]:
+        yield first
+        yield from rest
+        return
+    yield decode(b"".join(capped(itertools.chain([first], rest)))).text.encode()
 
 
 def _split(stream: Iterator[bytes]) -> Iterator[bytes | None]:
@@ -69,13 +98,22 @@ def _row(place: str, line: bytes) -> Row:
     if place == "1":
         line = line.removeprefix(b"\xef\xbb\xbf")
     try:
-        value = orjson.loads(line)
+        value = orjson.loads(line if _is_utf8(line) else decode(line).text)
     except orjson.JSONDecodeError:
         return Row(place, {}, "broken JSON")
     return Row(place, value) if isinstance(value, dict) else Row(place, {}, "not an object")
 
 
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _json(data: bytes) -> Iterator[Row]:
+    data = data if _is_utf8(data) and b"\0" not in data[:4] else decode(data).text.encode()
     try:
         value = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError:
@@ -89,34 +127,83 @@ def _json(data: bytes) -> Iterator[Row]:
 
 
 def _csv(data: bytes) -> Iterator[Row]:
-    text = decode(data).text
-    head = text.partition("\n")[0]
-    outside = "".join(head.split('"')[::2])
-    delimiter = max(DELIMITERS, key=lambda sign: (outside.count(sign), -DELIMITERS.index(sign)))
+    lines = io.StringIO(decode(data).text).readlines()
+    delimiter = _delimiter(lines)
     csv.field_size_limit(MAX_LINE_BYTES)
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
     names: list[str] = []
-    while True:
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            yield Row(str(reader.line_num), {}, f"broken CSV: {error}")
-            continue
-        if cells is None:
-            return
-        if not names:
-            names = [name.strip() for name in cells]
-        elif cells and any(cells):
+    for place, cells, fault in _records(lines, delimiter):
+        if fault:
+            yield Row(str(place), {}, fault)
+        elif not names:
+            names = _named(cells)
+            yield from (Row(str(place), {}, f"column {name} comes again, read as {new}") for name, new in _again(cells, names))
+        elif any(cells):
             fits = len(cells) == len(names)
-            place = str(reader.line_num)
-            yield Row(place, dict(zip(names, cells, strict=True))) if fits else Row(place, {}, f"{len(cells)} cells, not {len(names)}")
+            yield Row(
+                str(place), dict(zip(names, cells, strict=True)) if fits else {}, "" if fits else f"{len(cells)} cells, not {len(names)}"
+            )
+
+
+def _delimiter(lines: list[str]) -> str:
+    outside = "".join((lines[0] if lines else "").split('"')[::2])
+    return max(DELIMITERS, key=lambda sign: (outside.count(sign), -DELIMITERS.index(sign)))
+
+
+def _records(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str], str]]:
+    """Yield each record with the line that it begins on; a quote that is never closed costs its own line, not those after it."""
+    start = 0
+    while start < len(lines):
+        base = start
+        reader = csv.reader((lines[number] for number in range(base, len(lines))), delimiter=delimiter)
+        while start < len(lines):
+            try:
+                cells = next(reader)
+            except csv.Error as error:
+                fault, stop = f"broken CSV: {error}", start + 1
+            else:
+                stop = base + reader.line_num
+                risky = stop - start > 1 or stop == len(lines)
+                fault = "quote never closed" if risky and not _closed(lines[start:stop], delimiter) else ""
+            if fault:
+                yield start + 1, [], fault
+                start += 1
+                break
+            yield start + 1, cells, ""
+            start = stop
+
+
+def _closed(lines: list[str], delimiter: str) -> bool:
+    try:
+        next(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return False
+    return True
+
+
+def _named(cells: list[str]) -> list[str]:
+    """Give a header's names; one that comes again gets a number, as in `text.2`, so that no column hides another."""
+    counts: Counter[str] = Counter()
+    names = []
+    for name in (cell.strip() for cell in cells):
+        counts[name] += 1
+        names.append(name if counts[name] == 1 else f"{name}.{counts[name]}")
+    return names
+
+
+def _again(cells: list[str], names: list[str]) -> list[tuple[str, str]]:
+    return [(cell.strip(), name) for cell, name in zip(cells, names, strict=True) if cell.strip() != name and cell.strip()]
 
 
 def _parquet(unit: Unit) -> Iterator[Row]:
+    fs, path = opened(unit.url)
+    with plainly("reading", unit.url), fs.open(path, "rb") as stream:
+        yield from _batches(stream)
+
+
+def _batches(stream: Any) -> Iterator[Row]:
+    number = 0
     try:
-        fs, path = fsspec.core.url_to_fs(unit.url, **FRESH)
-        with fs.open(path, "rb") as stream, pq.ParquetFile(stream) as file:
-            number = 0
+        with pq.ParquetFile(stream) as file:
             for batch in file.iter_batches(batch_size=2000):
                 for value in batch.to_pylist():
                     number += 1

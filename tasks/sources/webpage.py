@@ -52,6 +52,15 @@ _BLOCKS = frozenset(
 )
 
 
+_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{2,40})""", re.IGNORECASE)
+
+
+def charset_of(page: bytes) -> str | None:
+    """Give the charset that a page declares in its first bytes (WHATWG HTML: within 1024)."""
+    found = _CHARSET.search(page[:1024])
+    return found[1].decode("ascii") if found else None
+
+
 def read_html(text: str) -> tuple[str, str]:
     """Give a page's title and its main text, blocks parted by empty lines; both empty for what is no page."""
     try:

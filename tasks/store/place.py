@@ -50,6 +50,15 @@ def plainly(doing: str, url: str) -> Iterator[None]:
         raise
 
 
+def opened(url: str) -> tuple[Any, str]:
+    """Give the file system of an address and the path in it; RecipeError where none speaks it."""
+    try:
+        fs, path = fsspec.core.url_to_fs(url, **FRESH)
+    except (ValueError, ImportError) as error:
+        raise usage(f"no store speaks this address ({error})", "Install its extra, or correct it.", value=url) from error
+    return fs, str(path)
+
+
 @dataclass(frozen=True)
 class Place:
     """A folder of a store.
@@ -70,10 +79,7 @@ class Place:
     @classmethod
     def _open(cls, url: str) -> "Place":
         refuse_secrets(url)
-        try:
-            fs, root = fsspec.core.url_to_fs(url, **FRESH)
-        except (ValueError, ImportError) as error:
-            raise usage(f"no store speaks this address ({error})", "Install its extra, or correct it.", value=url) from error
+        fs, root = opened(url)
         return cls(url.rstrip("/"), fs, root.rstrip("/"))
 
     @property

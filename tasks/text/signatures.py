@@ -1,15 +1,16 @@
 """Shingles and MinHash signatures, for finding near-duplicates.
 
-A text of at least `SHINGLE` words is the set of its word 5-grams; a shorter one is the set of the
-character 5-grams of its normalised form, so that short texts are compared too and never collapse
-by chance. The two kinds never meet: their hashes are seeded apart.
+A text of at least MIN_WORDS words is the set of its word 5-grams; a shorter one is the set of its
+character 5-grams, in lower case with runs of white space as one space, so that short texts are
+compared too, signs and all, and never collapse by chance. The two kinds never meet: their hashes
+are seeded apart.
 """
 
 import numpy as np
 import polars as pl
 
 from tasks.text.arrow import Bytes, Counts, Hashes, Offsets, buffers
-from tasks.text.classes import WORD, Classes, Lower, decode, table
+from tasks.text.classes import SPACE, Classes, Lower, decode, table
 from tasks.text.hashing import GOLDEN, mix
 from tasks.text.kernel import kernel
 from tasks.text.repetition import gram
@@ -29,7 +30,7 @@ def _character_shingles(data: Bytes, start: int, end: int, classes: Classes, low
     while at < end:
         point, width = decode(data, at)
         at += width
-        if classes[point] & WORD:
+        if not classes[point] & SPACE:
             held[n] = np.uint64(lower[point])
             n += 1
             spaced = False

@@ -86,6 +86,62 @@ def test_csv_as_spreadsheets_write_it(tmp_path: Path, data: bytes, expected: lis
     assert all(row["generator"] == "human" for row in rows)
 
 
+def test_a_quote_that_is_never_closed_costs_its_own_line(tmp_path: Path) -> None:
+    lines = ["q,a", 'q1,"open', "q2,a2", 'q3,"two\nlines"', "q4,a4", '"q5,a5', 'q6,"a6"', 'q7,"cut']
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    rows, skips = read_all(Seeds(path="x", columns={"input": "q", "output": "a"}), [str(tmp_path)])
+    assert [row["input"] for row in rows] == ["q2", "q3", "q4", "q6"]
+    assert rows[1]["output"] == "two\nlines"
+    assert [(skip.place, skip.reason) for skip in skips] == [(place, "quote never closed") for place in ("2", "7", "9")]
+
+
+def test_a_column_that_comes_again_hides_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,note,text\nfirst,n,second\n")
+    (row,), (skip,) = read_all(Files(path="x"), [str(tmp_path)])
+    assert (row["text"], json.loads(row["attrs"])) == ("first", {"note": "n", "text.2": "second"})
+    assert "text.2" in skip.reason
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "cp1252", "utf-8-sig"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_json_in_other_encodings_is_read(tmp_path: Path, encoding: str, name: str) -> None:
+    (tmp_path / name).write_bytes('{"text": "naïve"}\n{"text": "two"}\n'.encode(encoding))
+    rows, skips = read_all(Files(path="x"), [str(tmp_path)])
+    assert [row["text"] for row in rows] == ["naïve", "two"]
+    assert not skips
+
+
+def test_records_in_archives_are_records(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as zipped:
+        zipped.writestr("in/a.jsonl", '{"text": "one"}\n{broken\n{"text": "two"}')
+        zipped.writestr("in/b.csv.gz", gzip.compress(b"text\nthree\n"))
+        zipped.writestr("c.txt", "four")
+    rows, skips = read_all(Files(path="x"), [str(tmp_path)])
+    assert sorted(row["text"] for row in rows) == ["four", "one", "three", "two"]
+    assert len({row["id"] for row in rows}) == 4
+    assert [skip.place for skip in skips] == ["in/a.jsonl#2"]
+
+
+def test_what_is_no_plain_text_is_named_and_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"%PDF-1.4 words")
+    (tmp_path / "b.doc").write_bytes(b"\xd0\xcf\x11\xe0 words")
+    (tmp_path / "c.txt").write_bytes(b"words\0\1\2")
+    with zipfile.ZipFile(tmp_path / "d.docx", "w") as zipped:
+        zipped.writestr("[Content_Types].xml", "<x/>")
+        zipped.writestr("word/document.xml", "<w>words</w>")
+    rows, skips = read_all(Files(path="x"), [str(tmp_path)])
+    assert not rows
+    assert [skip.reason.partition(":")[0] for skip in skips] == ["PDF", "old office document", "not a text", "office document"]
+
+
+def test_a_page_says_its_charset(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_bytes(
+        '<html><head><meta charset="koi8-r"><title>t</title></head><body><p>слово</p></body></html>'.encode("koi8-r")
+    )
+    (row,), _ = read_all(Files(path="x"), [str(tmp_path)])
+    assert row["text"] == "слово"
+
+
 RECORDS = {
     "prompt": {"prompt": "q", "completion": "a"},
     "chat": {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]},

@@ -12,7 +12,7 @@ from tasks.dedup.components import components
 from tasks.dedup.step import Dedup, Near
 from tasks.errors import GateError
 from tasks.frames import conform
-from tasks.selection import Select
+from tasks.selection import Select, apportioned
 from tasks.splits import Split
 from tasks.step import BarrierStep, Context
 from tests.texts import WORDS, prose
@@ -48,6 +48,24 @@ def test_exact_duplicates_go_and_name_the_one_that_stays() -> None:
     rows = settle(Dedup(), documents(["A text, here.", "a TEXT here", "another", "  A text here!", ""]))
     assert rows["keep"].to_list() == [False, False, True, True, True]
     assert rows["duplicate_of"].to_list() == ["a/0003", "a/0003", None, None, None]
+
+
+def test_signs_count_where_they_are_no_punctuation() -> None:
+    texts = ["2-3", "2*3", "2 - 3", "2 * 3", "x²", "x2", ".5 mg", "5 mg", "a_b", "a b"]
+    assert settle(Dedup(), documents(texts))["keep"].all()
+    assert settle(Dedup(near=Near()), documents([*texts, "…", "!!", "—"]))["keep"].all()
+
+
+def test_columns_are_compared_each_by_itself() -> None:
+    context = prose(1, 30)
+    rows = {
+        "id": list("abcd"),
+        "input": ["a b", "a", f"{context} Who?", f"{context} When?"],
+        "output": ["c", "b c", "the teacher", "in 1902"],
+    }
+    pairs = conform(pl.DataFrame(rows), "pairs")
+    assert settle(Dedup(near=Near()), pairs)["keep"].all()
+    assert settle(Dedup(near=Near(), by=("input",)), pairs)["keep"].to_list() == [True, True, False, True]
 
 
 def test_near_duplicates_are_found_verified_and_joined() -> None:
@@ -180,3 +198,39 @@ def test_a_selection_keeps_the_proportions_of_splits() -> None:
 def test_rows_with_the_same_text_are_never_on_both_sides() -> None:
     made = settle(Split(test=0.3), documents([str(n % 10) for n in range(40)]))
     assert made.group_by("text").agg(pl.col("split").n_unique())["split"].max() == 1
+
+
+def test_nearly_equal_texts_are_never_on_both_sides_unless_that_is_wanted() -> None:
+    base = [prose(n, 12) for n in range(30)]
+    texts = base + [edited(text, [n]) for n, text in enumerate(base)]
+    for seed in range(5):
+        made = settle(Split(test=0.4), documents(texts), 3, seed)["split"].to_list()
+        assert made[:30] == made[30:]
+    loose = settle(Split(test=0.4, near=False), documents(texts))["split"].to_list()
+    assert loose[:30] != loose[30:]
+
+
+def test_one_large_component_fills_no_small_split() -> None:
+    group = ["big"] * 60 + [f"g{n}" for n in range(40)]
+    for seed in range(10):
+        made = settle(Split(validation=0.1, test=5), documents([str(n) for n in range(100)], group=group), 2, seed)
+        assert dict(made["split"].value_counts().iter_rows()) == {"train": 85, "validation": 10, "test": 5}
+
+
+def test_a_train_that_is_given_has_an_end() -> None:
+    made = settle(Split(train=10, test=2), documents([str(n) for n in range(40)]))
+    assert dict(made.filter("keep")["split"].value_counts().iter_rows()) == {"train": 10, "test": 2}
+    assert set(made.filter(~pl.col("keep"))["reason"]) == {"beyond train"}
+
+
+def test_counts_that_leave_nothing_to_train_on_are_refused() -> None:
+    with pytest.raises(GateError, match="leave nothing of 40 rows"):
+        settle(Split(validation=20, test=20), documents([str(n) for n in range(40)]))
+
+
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=6), st.integers(1, 3000))
+def test_rows_are_apportioned_to_the_last(sizes: list[int], rows: int) -> None:
+    given_ = apportioned(rows, sizes)
+    assert sum(given_) == min(rows, sum(sizes))
+    assert all(0 <= part <= size for part, size in zip(given_, sizes, strict=True))
+    assert rows < len(sizes) or all(given_)

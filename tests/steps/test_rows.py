@@ -68,7 +68,7 @@ def test_passages_name_their_document_and_their_place() -> None:
     span = {"file": "f", "start": 0, "end": len(text.encode())}
     halves = Passages(words=Words(min=20, max=40)).apply(documents(text, "too short.", span=span), CONTEXT)
     assert halves.kept["id"].to_list()[0] == "a/0/step#1"
-    assert halves.dropped.rows() == [("a/1", "too short")]
+    assert halves.dropped.rows() == [("a/1", "no passage of that length")]
     for row in halves.kept.to_dicts():
         assert text.encode()[row["span"]["start"] : row["span"]["end"]].decode() == row["text"]
         assert row["parents"] == ["a/0"]
@@ -137,7 +137,7 @@ def test_templates_render_columns_and_never_the_text_of_a_row() -> None:
 def test_templates_cannot_leave_their_box(template: str) -> None:
     halves = Template(input=template, output="{{ text }}").apply(documents("x"), CONTEXT)
     assert halves.kept.height == 0
-    assert halves.dropped["reason"][0] in ("template failed", "template rendered nothing")
+    assert halves.dropped["reason"][0].startswith(("template failed: ", "template rendered nothing"))
 
 
 def test_template_files_are_read_from_the_context() -> None:
@@ -152,3 +152,65 @@ def test_columns_lift_fields_of_attrs() -> None:
         Columns(columns={"title": "attrs.t", "mine": "attrs.n", "copy": "url", "none": "attrs.z"}).apply(frame, CONTEXT).kept.to_dicts()
     )
     assert (row["title"], row["mine"], row["copy"], row["none"]) == ("title", "5", "u", None)
+
+
+def test_a_template_renders_the_system_message_too_and_a_pair_keeps_its_own() -> None:
+    step = Template(input="{{ text }}", output="{{ title }}", system="You name {{ language }} texts.")
+    (row,) = step.apply(documents("x", title="T", language="en"), CONTEXT).kept.to_dicts()
+    assert row["system"] == "You name en texts."
+    pair = conform(pl.DataFrame({"id": ["a"], "input": ["q"], "output": ["a"], "system": ["own"]}), "pairs")
+    (row,) = Template(input="Q: {{ input }}", output="{{ output }}").apply(pair, CONTEXT).kept.to_dicts()
+    assert (row["system"], row["input"]) == ("own", "Q: q")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It cost $3.14, at 10:30 (or so)…", "it cost $3.14 at 10:30 or so"),
+        ("Well-known — “yes”, 5% of a_b@c.d!", "well known yes 5% of a_b@cd"),
+        ("From 1990–2000, -5 degrees; don't.", "from 1990–2000 -5 degrees dont"),
+        ("¿Qué? «Oui» 。", "qué oui"),
+    ],
+)
+def test_scrambling_takes_the_punctuation_of_sentences_and_no_more(text: str, expected: str) -> None:
+    (row,) = Scramble().apply(documents(text), CONTEXT).kept.to_dicts()
+    assert (row["input"], row["output"]) == (expected, text)
+
+
+def test_a_text_without_a_word_is_no_exercise() -> None:
+    halves = Scramble().apply(documents("...", "a."), CONTEXT)
+    assert halves.kept["input"].to_list() == ["a"]
+    assert halves.dropped.rows() == [("a/0", "no words")]
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "write"),
+    [
+        ("a,a\n1,2\n", "csv", "json"),
+        ("<p>One <b>two</b> three</p>", "xml", "json"),
+        ("<r><a>1</a><b>2</b><a>3</a></r>", "xml", "json"),
+        ('<r><a type="number">x</a></r>', "xml", "json"),
+        ('<r type="list"><thing>1</thing></r>', "xml", "yaml"),
+    ],
+    ids=["doubled header", "mixed content", "order of elements", "type that lies", "named members"],
+)
+def test_what_a_reading_would_lose_is_no_pair(text: str, read: Any, write: Any) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        convert(text, read, write)
+
+
+@pytest.mark.parametrize("record", ['{"a": 1.0}', '{"a": "1e5"}', '{"a": "1.0", "b": "0x1F", "c": "1_000", "d": "=", "e": "2026-01-01"}'])
+def test_numbers_and_texts_like_numbers_survive_yaml(record: str) -> None:
+    assert convert(convert(record, "json", "yaml"), "yaml", "json") == json.dumps(json.loads(record), indent=2)
+
+
+def test_a_quote_in_the_name_of_a_field_is_no_syntax() -> None:
+    frame = documents("x", attrs='{"it\'s": 1, "a.b": 2}')
+    (row,) = Columns(columns={"one": "attrs.it's", "two": "attrs.a.b"}).apply(frame, CONTEXT).kept.to_dicts()
+    assert (row["one"], row["two"]) == ("1", "2")
+
+
+def test_columns_of_any_name_pass_through_passages() -> None:
+    own = dict.fromkeys(("words", "passage", "start", "end", "n", "place"), "mine")
+    (row,) = Passages(words=Words(min=5, max=60)).apply(documents(prose(1, 2), **own), CONTEXT).kept.to_dicts()
+    assert {name: row[name] for name in own} == own

@@ -38,7 +38,9 @@ def load(name: str, text: str | None) -> list[Expectation]:
         text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
     marked = read_yaml(text)
     listed = marked.value.get("expectations") if isinstance(marked.value, dict) else None
-    faults = list(marked.faults)
+    faults = [replace(fault, file=name) for fault in marked.faults]
+    if faults:
+        raise RecipeError(faults)
     if not isinstance(listed, list) or not listed:
         faults.append(Fault("expectations", "a suite is a mapping with a list `expectations`", file=name))
         raise RecipeError(faults)
@@ -50,7 +52,7 @@ def load(name: str, text: str | None) -> list[Expectation]:
             shown = entry["type"] if remedy or rule.startswith("is no") else str(entry)[:80]
             faults.append(Fault(f"expectations[{place}]", rule, shown, remedy, file=name, line=marked.line(("expectations", place))))
     if faults:
-        raise RecipeError([replace(fault, file=fault.file or name) for fault in faults])
+        raise RecipeError(faults)
     return [
         Expectation(entry["type"], entry.get("kwargs") or {}, entry.get("severity", "critical"), name, marked.line(("expectations", place)))
         for place, entry in enumerate(listed)

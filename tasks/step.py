@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol, get_args, get_type_hints
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, Strict
@@ -14,7 +14,8 @@ Family = Literal["source", "edit", "pair", "rules", "complete", "grow", "barrier
 
 Names = Annotated[tuple[str, ...], Strict(strict=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
-InputFile = Annotated[str, Field(min_length=1, json_schema_extra={"input_file": True})]
+INPUT_FILE = "input file"
+InputFile = Annotated[str, Field(min_length=1), INPUT_FILE]
 """A small text file that a step reads, relative to the recipe; its content is part of the step's key."""
 
 
@@ -30,6 +31,11 @@ class Settings(BaseModel):
         allow_inf_nan=False,
         protected_namespaces=(),
     )
+
+
+def _is_file(annotation: Any) -> bool:
+    """Tell whether a field's type is InputFile, or a union with it."""
+    return INPUT_FILE in getattr(annotation, "__metadata__", ()) or any(map(_is_file, get_args(annotation)))
 
 
 @dataclass(frozen=True)
@@ -78,11 +84,9 @@ class Step(Settings):
 
     def input_files(self) -> dict[str, str]:
         """Name the files that the step reads besides its rows: field to path."""
-        return {
-            name: getattr(self, name)
-            for name, info in type(self).model_fields.items()
-            if isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("input_file") and getattr(self, name) is not None
-        }
+        fields = get_type_hints(type(self), include_extras=True)
+        named = [name for name in type(self).model_fields if _is_file(fields[name]) and getattr(self, name) is not None]
+        return {name: getattr(self, name) for name in named}
 
     def others(self) -> dict[str, str]:
         """Name other steps that this one refers to besides `from`: field to step."""

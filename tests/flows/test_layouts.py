@@ -108,3 +108,21 @@ def test_texts_of_the_data_are_no_markup_in_the_card(tmp_path: Path) -> None:
     assert "&lt;script&gt;" in report
     assert "<script>" not in card
     assert "<b>" not in card
+
+
+def test_two_sinks_tell_their_rows_apart(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("".join(f'{{"input": "q{n}", "output": "a{n}"}}\n' for n in range(6)))
+    dataset = build(
+        "name: x\nsteps:\n  rows: {use: seeds, path: rows.jsonl}\n  split: {use: split, test: 2}\n  all: {use: write, from: rows}\n"
+        "  sft: {use: write, from: split, layout: openai-chat, format: jsonl}\n"
+    )
+    assert dataset.summary["configs"] == {"all": {"train": 6}, "sft": {"train": 4, "test": 2}}
+    assert "| sft | test | 2 |" in (Path(dataset.url) / "README.md").read_text()
+    plain = json.loads((Path(dataset.url) / "croissant.json").read_text())
+    assert {entry["@id"] for entry in plain["distribution"]} >= {"all/files", "sft/files", "data/sft/test-00000-of-00001.jsonl"}
+    messages = next(field for records in plain["recordSet"] for field in records["field"] if field["@id"] == "sft/messages")
+    assert messages["repeated"]
+    assert [part["@id"] for part in messages["subField"]] == ["sft/messages/role", "sft/messages/content"]
+    manifest = json.loads((Path(dataset.url) / "manifest.json").read_text())
+    hashes = {entry["path"]: entry["sha256"] for entry in manifest["files"]}
+    assert all(hashes[entry["@id"]] == entry["sha256"] for entry in plain["distribution"] if "sha256" in entry)

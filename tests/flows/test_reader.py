@@ -58,6 +58,17 @@ steps:
         (GOOD + "  z: {use: write}\n", "after the sink"),
         (GOOD.replace("{use: passages}", "{use: passages, from: [a, a]}"), "names a step twice"),
         (GOOD.replace("use: files,", "use: files, from: p,"), "is a source and takes no rows"),
+        (GOOD.replace("{use: scramble}", "{use: split, validation: 1.0}"), "neither a share nor a count"),
+        (GOOD.replace("use: passages}", "use: normalise, fields: [authors]}"), "one of text is needed"),
+        (GOOD.replace("use: passages}", "use: dedup, by: [span]}"), "one of text is needed"),
+        (GOOD.replace("use: passages}", "use: split, test: 1, by: [tilte]}"), "Did you mean `title`"),
+        (GOOD.replace("use: passages}", "use: split, test: 1, by: [zzz]}"), "attrs.zzz"),
+        (GOOD.replace("use: files,", "use: files, columns: {id: x},"), "Dartboard fills itself"),
+        (GOOD.replace("use: files,", "use: files, columns: {split: x},"), "lay beside rows"),
+        (GOOD.replace("use: passages}", "use: columns, columns: {cuts: title}}"), "lay beside rows"),
+        (GOOD.replace("use: passages}", "use: filter, rules: {gopher-quality: {min_words: 9, max_words: 4}}}"), "no row can pass"),
+        (GOOD.replace("use: passages}", "use: filter, rules: {style: }}"), "bounds nothing"),
+        (GOOD.replace('path: "*.txt"', "path: []"), "at least 1 item"),
         ("[1, 2]\n", "a recipe is a mapping"),
         ("name: [\n", "is not YAML"),
         ("a: " + "[" * 60 + "]" * 60 + "\n", "nested more than 50 deep"),
@@ -98,6 +109,11 @@ def test_set_reaches_mappings_and_lists_and_may_add_them() -> None:
 @pytest.mark.parametrize("change", ["steps.a", "steps.a.path.x=1", "steps.a.limit.units.deep=1=", "=5"])
 def test_a_set_that_leads_nowhere_is_a_fault(change: str) -> None:
     assert faults(GOOD, change)
+
+
+def test_a_fault_of_a_set_is_blamed_on_it() -> None:
+    found = faults(GOOD, "steps.p.words={min: 0}", "steps.a.limit=x")
+    assert sorted(fault.partition(": got")[0] for fault in found) == ["--set: steps.a.limit", "--set: steps.p.words.min"]
 
 
 def test_python_and_yaml_give_the_same_recipe() -> None:

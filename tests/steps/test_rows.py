@@ -1,6 +1,7 @@
 """Edits and pairings: what each does, and the laws that all obey."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.build import build
 from tasks.catalogue import catalogue
 from tasks.edits.columns import Columns
 from tasks.edits.normalise import Normalise
@@ -18,7 +20,7 @@ from tasks.pairs.scramble import Scramble
 from tasks.pairs.template import Template
 from tasks.pairs.transcode import Transcode
 from tasks.step import Context, RowStep
-from tests.texts import prose
+from tests.texts import NOTES, prose, write_notes
 
 CONTEXT = Context("step", 3)
 
@@ -144,6 +146,16 @@ def test_template_files_are_read_from_the_context() -> None:
     step = Template(input_file="i.txt", output="{{ text }}")
     made = step.apply(documents("x"), Context("step", 0, {"input_file": "File: {{ text }}"})).kept
     assert made["input"].to_list() == ["File: x"]
+
+
+def test_a_template_in_a_file_works_in_a_build(tmp_path: Path) -> None:
+    write_notes(tmp_path / "notes", 6)
+    (tmp_path / "in.txt").write_text("Shout this: {{ text }}")
+    recipe = NOTES.replace("{use: scramble}", '{use: template, input_file: in.txt, output: "{{ text | upper }}"}')
+    first = build(recipe)
+    assert all(row["prompt"].startswith("Shout this: ") for row in first.train.collect().to_dicts())
+    (tmp_path / "in.txt").write_text("Say it loud: {{ text }}")
+    assert build(recipe).train.collect()["prompt"].str.starts_with("Say it loud").all()
 
 
 def test_columns_lift_fields_of_attrs() -> None:

@@ -17,16 +17,18 @@ import orjson
 from expectations.suites import load
 from flows.dataset import Dataset
 from flows.phases import Result
-from flows.plan import Plan, plan_of
+from flows.plan import Plan, Stage, plan_of
 from flows.progress import Quiet, rows_table, steps_table, watcher
 from flows.publish import Published, publish
 from flows.reader import read_recipe, warnings
 from flows.rim import Exit, guarded, parse_bytes
 from flows.runners import WORKER_BYTES, interruptible, pool, worker_count
+from flows.sampling import expected_rows
 from flows.walk import Execute, survey, walk
 from flows.workplace import SHARD_BYTES, Site
 from tasks.errors import usage
 from tasks.gate import Expect
+from tasks.growth.strategy import ModelStep
 from tasks.recipe import Recipe
 from tasks.shards import Shard, read
 from tasks.step import SourceStep
@@ -190,7 +192,9 @@ def _command(parsed: argparse.Namespace) -> int:
     for warning in warnings(plan.recipe):
         print(f"warning: {warning}", file=sys.stderr)
     if parsed.plan:
-        return _show_plan(plan, site, as_json=parsed.json)
+        return _show_plan(plan, site, options, sample=parsed.sample, as_json=parsed.json)
+    if parsed.sample:
+        raise usage("goes with --plan", "Add --plan, or leave it out.", place="--sample")
     watch = watcher()
     with interruptible():
         dataset = _run(parsed.recipe, options, watch) if options.runner != "direct" else _directly(plan, site, out, options, watch)
@@ -209,16 +213,21 @@ def _run(recipe: str, options: Options, watch: Quiet) -> Dataset:
     return orchestrated(recipe, options, watch)
 
 
-def _show_plan(plan: Plan, site: Site, *, as_json: bool) -> int:
+def _show_plan(plan: Plan, site: Site, options: Options, *, sample: bool, as_json: bool) -> int:
+    expected: dict[str, int] = {}
+    if sample:
+        with interruptible(), pool("direct", worker_count(options.workers, options.memory_bytes)) as execute:
+            expected = expected_rows(plan, site, execute)
     states = survey(plan, site).states
-    stages = [
+    stages: list[dict[str, Any]] = [
         {
             "name": stage.name,
             "kind": stage.kind,
             "steps": list(stage.steps),
             "needs": list(stage.needs),
             "state": states[stage.name],
-            "cost": {"low": 0, "high": 0},
+            "cost": _cost(plan, stage, states[stage.name]),
+            "rows": expected.get(stage.steps[-1]),
         }
         for stage in plan.stages
     ]
@@ -228,8 +237,18 @@ def _show_plan(plan: Plan, site: Site, *, as_json: bool) -> int:
     waiting = next((stage["name"] for stage in stages if stage["state"] == "todo"), "")
     for stage in stages:
         state = f"unknown until {waiting}" if stage["state"] == "unknown" else stage["state"]
-        print(f"{stage['name']:<28} {stage['kind']:<9} {state}")
+        rows = "" if stage["rows"] is None else f"  about {stage['rows']:,} rows"
+        cost = f"  at most {stage['cost']['high']:g} {stage['cost']['unit']}" if stage["cost"]["high"] else ""
+        print(f"{stage['name']:<28} {stage['kind']:<9} {state}{rows}{cost}")
     return Exit.GOOD
+
+
+def _cost(plan: Plan, stage: Stage, state: str) -> dict[str, Any]:
+    """Give what a stage costs at least and at most: nothing, or up to the budget of a step that asks a model."""
+    step = plan.step(stage.steps[-1])
+    budget = step.budget if isinstance(step, ModelStep) and state != "cached" else None
+    unit = "tokens" if budget and budget.tokens else "usd"
+    return {"low": 0, "high": (budget.tokens or budget.usd or 0) if budget else 0, "unit": unit}
 
 
 def _show(dataset: Dataset, *, as_json: bool) -> None:
@@ -273,6 +292,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--limit", type=int, metavar="N", help="take at most N rows of every source")
     add("--plan", action="store_true", help="show what is cached and what is to do, and stop")
+    add(
+        "--sample", action="store_true", help="with --plan: carry one shard of each source through, and tell about how many rows would come"
+    )
     add("--json", action="store_true", help="print the result as one JSON object, last line of stdout")
     add(
         "--runner",

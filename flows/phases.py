@@ -116,7 +116,11 @@ def _source(stage: Stage, scene: Scene) -> Phases:
     limit = _limit(step)
     seed = scene.plan.recipe.seed if limit.rows or limit.units else 0
     shards = _packed(step, units, limit, seed, scene.site.shard_bytes)
-    _check_space(scene.site, sum(unit.bytes for shard in shards for unit in shard))
+    total = sum(unit.bytes for shard in shards for unit in shard)
+    if scene.site.sample:
+        shards = shards[:1]
+    sampled = sum(unit.bytes for shard in shards for unit in shard)
+    _check_space(scene.site, sampled)
     call = scene.site.call(name)
     dones: list[Done] = []
     if limit.rows is None:
@@ -135,6 +139,7 @@ def _source(stage: Stage, scene: Scene) -> Phases:
     report = _report(
         scene, name, 0, rows - beyond, {"beyond limit": beyond} if beyond else {}, skipped=skipped,
         units=sum(done.report["units"] for done in dones), parts={"skips": _addresses(scene, dones, "skips.parquet")},
+        **({"sampled": sampled / max(total, 1)} if scene.site.sample else {}),
     )  # fmt: skip
     return Result(tuple(made), reports=(report,))
 
@@ -170,10 +175,18 @@ def _check_space(site: Site, source_bytes: int) -> None:
     needed = 3 * source_bytes
     if free is not None and needed > free:
         raise usage(
-            f"needs about {needed / 1e9:.1f} GB of work space, and {free / 1e9:.1f} GB are free",
+            f"needs about {_bytes(needed)} of work space, and {_bytes(free)} are free",
             "Free some, set a `limit`, or choose another --work.",
             value=site.work_url,
         )  # fmt: skip
+
+
+def _bytes(count: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"
 
 
 def _rows(stage: Stage, scene: Scene) -> Phases:

@@ -78,7 +78,7 @@ def check(marked: Marked, file: str, home: str, sets: Sequence[str] = ()) -> Rec
     faults.extend(found)
     steps, found = _steps(data.get("steps"))
     faults.extend(found)
-    wiring = wire(steps, header.models if header else data.get("models") or {})
+    wiring = wire(steps, header.models if header else None)
     faults.extend(wiring.faults)
     if faults or header is None:
         placed = [_blamed(fault, sets) or _placed(fault, file, marked) for fault in faults]

@@ -27,6 +27,8 @@ class Site:
     work_url: str
     offline: bool = False
     shard_bytes: int = SHARD_BYTES
+    sample: bool = False
+    """Whether sources give their first shard only, to see what would come of all."""
 
     @cached_property
     def work(self) -> Place:

@@ -33,8 +33,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"Did you mean `{found[0]}`?" if found else ""
 
 
-def wire(steps: Mapping[str, Step | None], models: Mapping[str, Any]) -> Wiring:
-    """Resolve every `from` and check the graph; a step that could not be read is None and is not judged."""
+def wire(steps: Mapping[str, Step | None], models: Mapping[str, Any] | None) -> Wiring:
+    """Resolve every `from` and check the graph; a step, or models, that could not be read are None and are not judged."""
     wiring = Wiring()
     names = list(steps)
     for place, name in enumerate(names):
@@ -44,7 +44,7 @@ def wire(steps: Mapping[str, Step | None], models: Mapping[str, Any]) -> Wiring:
     if len(wiring.order) == len(names):
         _meet(steps, wiring)
     for name, step in steps.items():
-        own = [*step.faults(), *(step.against(models) if isinstance(step, ModelStep) else ())] if step else []
+        own = [*step.faults(), *(step.against(models) if models is not None and isinstance(step, ModelStep) else ())] if step else []
         wiring.faults.extend(Fault(_at(name, f.place), f.rule, f.value, f.remedy) for f in own)
     return wiring
 

@@ -50,7 +50,8 @@ def _matching(pattern: str) -> list[Unit]:
             names, base = {}, ""
     files = {name: info for name, info in names.items() if info.get("type") == "file"}
     visible = {n: i for n, i in files.items() if not any(part.startswith(".") for part in n[len(base) :].split("/"))}
-    return [_unit(fs, name, info, base) for name, info in visible.items()]
+    head = pattern.removesuffix(path) if pattern.endswith(path) else None
+    return [_unit(name, fs.unstrip_protocol(name) if head is None else head + name, info, base) for name, info in visible.items()]
 
 
 def _globbed(fs: Any, path: str) -> dict[str, dict[str, Any]]:
@@ -69,9 +70,9 @@ def _fixed(path: str) -> str:
     return "/".join(held)
 
 
-def _unit(fs: Any, name: str, info: dict[str, Any], base: str) -> Unit:
+def _unit(name: str, url: str, info: dict[str, Any], base: str) -> Unit:
     key = name[len(base) :].lstrip("/")
-    return Unit(key, fs.unstrip_protocol(name), int(info.get("size") or 0), fingerprint(name, info))
+    return Unit(key, url, int(info.get("size") or 0), fingerprint(name, info))
 
 
 def fingerprint(name: str, info: dict[str, Any]) -> str:
@@ -81,7 +82,7 @@ def fingerprint(name: str, info: dict[str, Any]) -> str:
         if size <= HASHED_BYTES:
             return hashlib.sha256(Path(name).read_bytes()).hexdigest()
         return f"{size}-{info['mtime']}"
-    for field in ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "modified", "created"):
+    for field in ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "modified", "mtime", "created"):
         if info.get(field):
             return f"{size}-{info[field]}"
     return str(size)

@@ -18,8 +18,13 @@ from tasks.errors import StoreError, usage
 from tasks.store.points import reach
 
 FRESH: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+UNLISTED = frozenset({"sftp", "ssh", "smb"})
+"""Stores that keep no listings and take no option for it; a thread keeps its connection."""
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "r2", "memory"})
 """Stores that show an object only when its upload has ended."""
+
+REPLACING = frozenset({"sftp", "ssh"})
+"""Stores whose moves replace what is there in one step; elsewhere it is taken away before."""
 
 _REASONS = {
     errno.ENOSPC: "there is no space left",
@@ -53,7 +58,7 @@ def plainly(doing: str, url: str) -> Iterator[None]:
 def opened(url: str) -> tuple[Any, str]:
     """Give the file system of an address and the path in it; RecipeError where none speaks it."""
     try:
-        fs, path = fsspec.core.url_to_fs(url, **FRESH)
+        fs, path = fsspec.core.url_to_fs(url, **({} if url.partition("://")[0] in UNLISTED else FRESH))
     except (ValueError, ImportError) as error:
         raise usage(f"no store speaks this address ({error})", "Install its extra, or correct it.", value=url) from error
     return fs, str(path)
@@ -187,7 +192,8 @@ class Place:
         temporary = f"{folder}/.tmp-{uuid.uuid4().hex}"
         self.fs.makedirs(folder, exist_ok=True)
         self.fs.put_file(str(source), temporary)
-        if self.fs.exists(full):
+        reach(f"copied {full.rpartition('/')[2]}")
+        if self.protocol not in REPLACING and self.fs.exists(full):
             self.fs.rm_file(full)
         self.fs.mv(temporary, full)
 

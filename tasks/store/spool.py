@@ -16,6 +16,8 @@ from tasks.store.place import plainly
 
 LEVEL = 3
 """zstd level of every Parquet file that we write."""
+GROUP_BYTES = 32_000_000
+"""Text that a row group holds at most: what is read at once."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,11 @@ def file_info(path: Path, rows: int) -> FileInfo:
 
 
 class ParquetSpool:
-    """A local Parquet file in the making: one row group a frame, pages with checksums.
+    """A local Parquet file in the making: frames gathered into row groups, pages with checksums.
 
-    The schema is that of the first frame, or `schema` when no frame comes.
+    A row group holds frames of at most GROUP_BYTES of text together (one larger frame is a group by
+    itself), so that many small frames cost no more than one. The schema is that of the first frame,
+    or `schema` when no frame comes.
     """
 
     def __init__(self, path: Path, schema: pl.Schema | None = None, compression: str = "zstd") -> None:
@@ -47,21 +51,33 @@ class ParquetSpool:
         self._schema = schema
         self._compression = compression
         self._writer: pq.ParquetWriter | None = None
+        self._held: list[pl.DataFrame] = []
+        self._held_bytes = 0
 
     def write(self, frame: pl.DataFrame) -> None:
         """Append the rows of `frame`; an empty frame only fixes the schema."""
-        table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+        size = _text_bytes(frame)
+        if self._held and self._held_bytes + size > GROUP_BYTES:
+            self._flush()
+        self._held.append(frame)
+        self._held_bytes += size
+        self.rows += frame.height
+
+    def _flush(self) -> None:
+        table = pl.concat(self._held, rechunk=True).to_arrow(compat_level=pl.CompatLevel.oldest())
+        self._held, self._held_bytes = [], 0
         with plainly("writing", str(self.path)):
             if self._writer is None:
                 self._writer = self._open(table.schema)
             if table.num_rows:
                 self._writer.write_table(table, row_group_size=self.row_group_rows)
-        self.rows += table.num_rows
 
     def finish(self) -> FileInfo:
         """Close the file, open it again, count its rows and hash it; CorruptError where they differ."""
-        if self._writer is None:
+        if self._writer is None and not self._held:
             self.write(pl.DataFrame(schema=self._schema or {}))
+        if self._held:
+            self._flush()
         if self._writer is not None:
             with plainly("writing", str(self.path)):
                 self._writer.close()
@@ -73,6 +89,13 @@ class ParquetSpool:
     def _open(self, schema: pa.Schema) -> pq.ParquetWriter:
         options = {"compression_level": LEVEL} if self._compression == "zstd" else {}
         return pq.ParquetWriter(self.path, schema, compression=self._compression, write_page_checksum=True, version="2.6", **options)
+
+
+def _text_bytes(frame: pl.DataFrame) -> int:
+    texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+    return (
+        int(frame.select(pl.sum_horizontal(pl.col(texts).str.len_bytes().sum())).item() or 0) if texts else 8 * frame.height * frame.width
+    )
 
 
 @contextmanager

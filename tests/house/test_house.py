@@ -160,6 +160,9 @@ def test_every_command_in_the_documents_runs(path: Path, tmp_path: Path) -> None
         if not command.startswith(RUN_ELSEWHERE):
             done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=300)
             assert done.returncode == 0, f"{command}\n{done.stdout[-500:]}{done.stderr[-1500:]}"
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=300)
+        assert done.returncode == 0, f"{code}\n{done.stderr[-1500:]}"
 
 
 def test_every_verb_is_documented_and_helps() -> None:

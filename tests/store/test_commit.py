@@ -3,6 +3,7 @@ import os
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from tasks.errors import CorruptError, RecipeError, StoreError
@@ -46,6 +47,7 @@ def test_what_is_not_whole_is_not_done(tmp_path: Path, harm: str) -> None:
 def test_a_file_that_holds_fewer_rows_than_were_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = ParquetSpool(tmp_path / "t.parquet")
     spool.write(pl.DataFrame({"a": [1, 2, 3]}))
+    spool._flush()
     assert spool._writer is not None
     real = spool._writer
     whole = tmp_path / "short.parquet"
@@ -124,7 +126,7 @@ def test_a_space_check_stops_a_build_that_cannot_fit(tmp_path: Path, monkeypatch
 
     write_notes(tmp_path / "notes", 3)
     monkeypatch.setattr(Place, "free_bytes", lambda _self: 10)
-    with pytest.raises(RecipeError, match="GB are free"):
+    with pytest.raises(RecipeError, match="10 bytes are free"):
         build(NOTES)
 
 
@@ -149,3 +151,16 @@ def test_the_marker_comes_after_every_file_of_its_part(tmp_path: Path, monkeypat
     monkeypatch.setattr(Place, "put", lambda self, path, source: (put.append(path), original(self, path, source))[1])
     part(tmp_path, Place.at(str(tmp_path / "work")))
     assert put == ["k/text.parquet", "k/done.json"]
+
+
+def test_many_small_frames_make_one_row_group(tmp_path: Path) -> None:
+    spool = ParquetSpool(tmp_path / "a.parquet")
+    for number in range(500):
+        spool.write(pl.DataFrame({"text": [f"row {number}"]}))
+    assert spool.finish().rows == 500
+    assert pq.read_metadata(tmp_path / "a.parquet").num_row_groups == 1
+    big = ParquetSpool(tmp_path / "b.parquet")
+    for _ in range(5):
+        big.write(pl.DataFrame({"text": ["x" * 10_000_000]}))
+    assert big.finish().rows == 5
+    assert pq.read_metadata(tmp_path / "b.parquet").num_row_groups == 2

@@ -58,7 +58,23 @@ MUTANTS = (
         "tests/steps/test_barriers.py::test_splits_are_whole_groups_near_their_shares_and_independent_of_shards",
     ),
     Mutant(
-        "candidates are not verified", "tasks/dedup/step.py", "good = similar >= step.near.similarity", "good = similar >= 0",
+        "a split divides near-duplicates", "tasks/splits.py", "if self.near and rows.height else None", "if False else None",
+        "tests/steps/test_barriers.py::test_nearly_equal_texts_are_never_on_both_sides_unless_that_is_wanted",
+    ),
+    Mutant(
+        "one column alike is enough", "tasks/dedup/near.py", "np.logical_and.reduce", "np.logical_or.reduce",
+        "tests/steps/test_barriers.py::test_columns_are_compared_each_by_itself",
+    ),
+    Mutant(
+        "an open quote swallows rows", "tasks/sources/tabular.py", "risky = stop - start > 1", "risky = False and stop - start > 1",
+        "tests/sources/test_formats.py::test_a_quote_that_is_never_closed_costs_its_own_line",
+    ),
+    Mutant(
+        "a store is replaced in two steps", "tasks/store/place.py", "if self.protocol not in REPLACING and", "if",
+        "tests/store/test_sftp.py::test_a_reader_finds_the_old_or_the_new_at_every_moment",
+    ),
+    Mutant(
+        "candidates are not verified", "tasks/dedup/near.py", ">= near.similarity for name", ">= 0 for name",
         "tests/steps/test_barriers.py::test_candidates_that_are_not_alike_enough_both_stay",
     ),
     Mutant(

@@ -52,3 +52,17 @@ def test_what_was_there_stays_until_the_new_is_whole(tmp_path: Path, server: str
     monkeypatch.setattr("tasks.store.place.reach", points.reach)
     place.put_bytes("latest.json", b"new and longer")
     assert place.read_bytes("latest.json") == b"new and longer"
+
+
+def test_a_reader_finds_the_old_or_the_new_at_every_moment(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place.at(f"{server}{tmp_path}/store")
+    place.put_bytes("latest.json", b"old")
+    moved = place.fs.mv
+
+    def look(before: str, after: str) -> None:
+        assert place.read_bytes("latest.json") == b"old"
+        moved(before, after)
+
+    monkeypatch.setattr(place.fs, "mv", look)
+    place.put_bytes("latest.json", b"new")
+    assert place.read_bytes("latest.json") == b"new"

@@ -20,7 +20,7 @@ class Scramble(Pairing):
     `unchanged` is the share of rows whose input stays right, so that a model learns to leave good
     text alone; which ones is drawn by the row's id. Hyphens and dashes between words become spaces;
     signs inside numbers (3.14, 10:30, -5) and signs that are no punctuation of sentences (%, &, @, _)
-    stay. A text without a word is dropped.
+    stay; emphasis by * and _ around words goes. A text without a word is dropped.
 
     ```yaml
     steps:
@@ -58,5 +58,6 @@ class Scramble(Pairing):
         if self.strip_punctuation:
             text = text.str.replace_all(rf"{DASH}+([^\p{{N}}\p{{Pd}}]|$)", " $1")
             text = text.str.replace_all(rf"(^|[^\p{{N}}\p{{P}}]){MARK}+", "$1").str.replace_all(rf"{MARK}+([^\p{{N}}\p{{P}}]|$)", "$1")
-            text = text.str.replace_all(r"\s+", " ").str.strip_chars()
+            text = text.str.replace_all(r"(^|\s)[_*]+(\p{L})", "$1$2").str.replace_all(r"(\p{L})[_*]+(\s|$)", "$1$2")
+            text = text.str.replace_all(r"(^|\s)[_*]{2,}(\s|$)", " ").str.replace_all(r"\s+", " ").str.strip_chars()
         return text.str.to_lowercase() if self.lower else text

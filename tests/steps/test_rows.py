@@ -182,6 +182,7 @@ def test_a_template_renders_the_system_message_too_and_a_pair_keeps_its_own() ->
         ("Well-known — “yes”, 5% of a_b@c.d!", "well known yes 5% of a_b@cd"),
         ("From 1990–2000, -5 degrees; don't.", "from 1990–2000 -5 degrees dont"),
         ("¿Qué? «Oui» 。", "qué oui"),
+        ("He _did_ say *so*,\n\n*****\n\n5 * 3 is a_b.", "he did say so 5 * 3 is a_b"),
     ],
 )
 def test_scrambling_takes_the_punctuation_of_sentences_and_no_more(text: str, expected: str) -> None:

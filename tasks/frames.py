@@ -47,6 +47,8 @@ MARKS: dict[str, pl.DataType] = {"split": pl.String(), "cluster": pl.UInt64()}
 """Columns that barriers add and that later rows carry on."""
 
 SCHEMAS: dict[Kind, dict[str, pl.DataType]] = {"documents": DOCUMENTS, "pairs": PAIRS}
+EMPTY_LISTS = ("authors", "parents", "turns", "imputed")
+"""Columns in which nothing is an empty list, not null."""
 TEXT_COLUMNS = ("text", "input", "output")
 
 
@@ -89,7 +91,7 @@ def conform(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
         (pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype=dtype).alias(name)) for name, dtype in schema.items()
     ]
     extra = [name for name in frame.columns if name not in schema and name not in ("text", "sections")]
-    lists = [name for name in ("authors", "parents", "turns", "imputed") if name in schema]
+    lists = [name for name in EMPTY_LISTS if name in schema]
     return (
         frame.select(*known, *extra)
         .with_columns(*(pl.col(name).fill_null(pl.lit([], dtype=schema[name])) for name in lists))
@@ -98,10 +100,20 @@ def conform(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
 
 
 def frame_of(rows: Sequence[Mapping[str, Any]], kind: Kind) -> pl.DataFrame:
-    """Make a conforming frame of plain dictionaries; keys outside the schema are refused by Polars."""
+    """Make a conforming frame of plain dictionaries; keys outside the schema become columns of text."""
     schema = SCHEMAS[kind]
     extra = {name: pl.String() for row in rows for name in row if name not in schema}
-    return conform(pl.DataFrame([dict(row) for row in rows], schema={**schema, **extra}, strict=True), kind)
+    blank = dict.fromkeys((*schema, *extra))
+    return pl.DataFrame([_filled({**blank, **row}) for row in rows], schema={**schema, **extra}, strict=True)
+
+
+def _filled(row: dict[str, Any]) -> dict[str, Any]:
+    """Give the row with empty lists, and false, for nulls that later steps meet in that form."""
+    for name in EMPTY_LISTS:
+        if name in row and row[name] is None:
+            row[name] = []
+    row["private"] = bool(row["private"])
+    return row
 
 
 def batches(rows: Iterable[Mapping[str, Any]], kind: Kind, max_bytes: int = MAX_FRAME_BYTES) -> Iterator[pl.DataFrame]:

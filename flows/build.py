@@ -16,7 +16,6 @@ import orjson
 
 from expectations.suites import load
 from flows.dataset import Dataset
-from flows.phases import Result
 from flows.plan import Plan, Stage, plan_of
 from flows.progress import Quiet, rows_table, steps_table, watcher
 from flows.publish import Published, publish
@@ -24,6 +23,7 @@ from flows.reader import read_recipe, warnings
 from flows.rim import Exit, guarded, parse_bytes
 from flows.runners import WORKER_BYTES, interruptible, pool, worker_count
 from flows.sampling import expected_rows
+from flows.scene import Result
 from flows.walk import Execute, survey, walk
 from flows.workplace import SHARD_BYTES, Site
 from tasks.errors import usage

@@ -3,17 +3,15 @@
 Nothing here runs a job or knows where one runs; `walk` does, with whatever executes.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from flows.packing import in_order, pack
-from flows.plan import Plan, Stage
-from flows.work.job import Call, Job
-from flows.workplace import Site
-from tasks.errors import GateError, SourceError, usage
+from flows.plan import Stage
+from flows.scene import DataFile, Phases, Result, Scene, addresses, report_of, summed
+from flows.sourcing import source
+from flows.work.job import Job
+from tasks.errors import GateError, usage
 from tasks.filters.sieve import Filter
 from tasks.frames import DOCUMENTS, MARKS, PAIRS, SCHEMAS
 from tasks.gate import Expect
@@ -21,59 +19,14 @@ from tasks.growth.strategy import ModelStep
 from tasks.published.layouts import laid_out
 from tasks.published.sink import Write
 from tasks.shards import Shard
-from tasks.step import BarrierStep, Limit, SourceStep, Unit
-from tasks.store.commit import Done, Part
-
-Report = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class DataFile:
-    """A file to publish: its place below the version, and the part that holds its bytes."""
-
-    path: str
-    part: Part
-    split: str
-    config: str
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a stage gives to the next: shards, features beside them, files to publish, and its reports by step."""
-
-    shards: tuple[Shard, ...] = ()
-    features: tuple[Part, ...] = ()
-    files: tuple[DataFile, ...] = ()
-    reports: tuple[Report, ...] = ()
-    partial: str = ""
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-
-Phases = Generator[list[Job], list[Done], Result]
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What a stage may know: the plan, the site, and the results of the stages before."""
-
-    plan: Plan
-    site: Site
-    results: Mapping[str, Result]
-
-    def shards(self, stage: Stage) -> tuple[Shard, ...]:
-        """Give the shards of all needed stages, end to end."""
-        return tuple(shard for need in stage.needs for shard in self.results[need].shards)
-
-    def columns(self, stage: Stage) -> list[str]:
-        """Give the columns that come into a stage."""
-        parents = self.plan.recipe.parents(stage.steps[0])
-        return sorted({column for parent in parents for column in self.plan.columns[parent]})
+from tasks.step import BarrierStep
+from tasks.store.commit import Done
 
 
 def phases_of(stage: Stage, scene: Scene) -> Phases:
     """Give the conversation of a stage."""
     kinds: dict[str, Callable[[Stage, Scene], Phases]] = {
-        "source": _source,
+        "source": source,
         "rows": _rows,
         "features": _features,
         "verdicts": _verdicts,
@@ -85,110 +38,6 @@ def phases_of(stage: Stage, scene: Scene) -> Phases:
     return kinds[stage.kind](stage, scene)
 
 
-def _report(scene: Scene, name: str, rows_in: int, rows_out: int, dropped: Mapping[str, int], **more: Any) -> Report:
-    added = rows_out - rows_in + sum(dropped.values())
-    base = {"name": name, "use": scene.plan.step(name).use, "rows_in": rows_in, "rows_out": rows_out, "added": added}
-    return base | {"dropped": dict(dropped), "skipped": {}, "parts": {}} | more
-
-
-def _summed(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for count in counts:
-        for reason, number in count.items():
-            total[reason] = total.get(reason, 0) + number
-    return dict(sorted(total.items()))
-
-
-def _addresses(scene: Scene, dones: Sequence[Done], name: str) -> list[str]:
-    return [scene.site.work.address(done.part(name).path) for done in dones if name in done.files and done.files[name].rows]
-
-
-def _source(stage: Stage, scene: Scene) -> Phases:
-    (name,) = stage.steps
-    step = scene.plan.step(name)
-    assert isinstance(step, SourceStep)
-    try:
-        units = step.units(scene.site.patterns(step.path))
-    except SourceError as error:
-        raise SourceError(f"steps.{name}.path: {error}") from error
-    if not units:
-        raise SourceError(f"steps.{name}.path: nothing there can be read as {step.use}. Correct it, or use another source.")
-    limit = _limit(step)
-    seed = scene.plan.recipe.seed if limit.rows or limit.units else 0
-    shards = _packed(step, units, limit, seed, scene.site.shard_bytes)
-    total = sum(unit.bytes for shard in shards for unit in shard)
-    if scene.site.sample:
-        shards = shards[:1]
-    sampled = sum(unit.bytes for shard in shards for unit in shard)
-    _check_space(scene.site, sampled)
-    call = scene.site.call(name)
-    dones: list[Done] = []
-    if limit.rows is None:
-        dones = yield [_reading(scene, call, shard, None) for shard in shards]
-    for shard in shards if limit.rows else ():
-        left = (limit.rows or 0) - sum(done.report["rows"] for done in dones)
-        if left > 0:
-            dones.extend((yield [_reading(scene, call, shard, left)]))
-    made = [Shard(done.part("text.parquet")) for done in dones]
-    rows = sum(shard.text.rows for shard in made)
-    beyond = max(rows - limit.rows, 0) if limit.rows else 0
-    if beyond:
-        (trimmed,) = yield [_trimming(scene, call, made[-1], made[-1].text.rows - beyond, step.pick)]
-        made[-1] = made[-1].beside(trimmed.part("columns.parquet"))
-    skipped = _summed([done.report["skipped"] for done in dones])
-    report = _report(
-        scene, name, 0, rows - beyond, {"beyond limit": beyond} if beyond else {}, skipped=skipped,
-        units=sum(done.report["units"] for done in dones), parts={"skips": _addresses(scene, dones, "skips.parquet")},
-        **({"sampled": sampled / max(total, 1)} if scene.site.sample else {}),
-    )  # fmt: skip
-    return Result(tuple(made), reports=(report,))
-
-
-def _packed(step: SourceStep, units: list[Unit], limit: Limit, seed: int, max_bytes: int) -> list[list[Unit]]:
-    """Pack units into shards: in seeded-hash order, a limit of units applied in it, or in order of name."""
-    if step.pick == "first":
-        return in_order(units[: limit.units], max_bytes)
-    if limit.units:
-        units = [unit for shard in pack(units, 1, seed) for unit in shard][: limit.units]
-    return pack(units, max_bytes, seed)
-
-
-def _trimming(scene: Scene, call: Call, shard: Shard, keep: int, pick: str) -> Job:
-    extra = {"keep": keep, "pick": pick}
-    return scene.site.job("trim", [call], [shard.digest, extra], draws=True, shards=(shard,), extra=extra)
-
-
-def _limit(step: SourceStep) -> Limit:
-    if isinstance(step.limit, Limit):
-        return step.limit
-    return Limit(rows=step.limit)
-
-
-def _reading(scene: Scene, call: Call, units: Sequence[Unit], enough: int | None) -> Job:
-    inputs = [[unit.key, unit.fingerprint, unit.start, unit.end] for unit in units]
-    identity = [inputs, enough] if enough is not None else [inputs]
-    return scene.site.job("source", [call], identity, extra={"units": [asdict(unit) for unit in units], "enough": enough})
-
-
-def _check_space(site: Site, source_bytes: int) -> None:
-    free = site.work.free_bytes()
-    needed = 3 * source_bytes
-    if free is not None and needed > free:
-        raise usage(
-            f"needs about {_bytes(needed)} of work space, and {_bytes(free)} are free",
-            "Free some, set a `limit`, or choose another --work.",
-            value=site.work_url,
-        )  # fmt: skip
-
-
-def _bytes(count: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} GB"
-
-
 def _rows(stage: Stage, scene: Scene) -> Phases:
     calls = [scene.site.call(name) for name in stage.steps]
     shards = scene.shards(stage)
@@ -196,9 +45,9 @@ def _rows(stage: Stage, scene: Scene) -> Phases:
     reports = []
     for place, name in enumerate(stage.steps):
         counts = [done.report["steps"][place] for done in dones]
-        dropped = _summed([count["dropped"] for count in counts])
+        dropped = summed([count["dropped"] for count in counts])
         ins, outs = (sum(count[side] for count in counts) for side in ("rows_in", "rows_out"))
-        reports.append(_report(scene, name, ins, outs, dropped, parts={"dropped": _addresses(scene, dones, "dropped.parquet")}))
+        reports.append(report_of(scene, name, ins, outs, dropped, parts={"dropped": addresses(scene, dones, "dropped.parquet")}))
     return Result(tuple(Shard(done.part("text.parquet")) for done in dones), reports=tuple(reports))
 
 
@@ -231,8 +80,8 @@ def _verdicts(stage: Stage, scene: Scene) -> Phases:
     cut = step.cuts() is not None
     shards = tuple(shard.beside(done.part("columns.parquet"), cut=cut) for shard, done in zip(before.shards, dones, strict=True))
     ins, outs = (sum(done.report[side] for done in dones) for side in ("rows_in", "rows_out"))
-    dropped, failed = (_summed([done.report[side] for done in dones]) for side in ("dropped", "failed"))
-    report = _report(scene, name, ins, outs, dropped, failed=failed, parts={"verdicts": _addresses(scene, dones, "verdicts.parquet")})
+    dropped, failed = (summed([done.report[side] for done in dones]) for side in ("dropped", "failed"))
+    report = report_of(scene, name, ins, outs, dropped, failed=failed, parts={"verdicts": addresses(scene, dones, "verdicts.parquet")})
     return Result(shards, reports=(report,))
 
 
@@ -250,7 +99,7 @@ def _barrier(stage: Stage, scene: Scene) -> Phases:
     laid = tuple(shard.beside(settled.part(f"columns-{number:05}.parquet")) for number, shard in enumerate(shards))
     report = settled.report
     addresses = [scene.site.work.address(settled.part(file).path) for file in sorted(settled.files)]
-    told = _report(scene, name, report["rows_in"], report["rows_out"], report["dropped"], parts={"verdicts": addresses})
+    told = report_of(scene, name, report["rows_in"], report["rows_out"], report["dropped"], parts={"verdicts": addresses})
     return Result(laid, reports=(told | {key: report[key] for key in ("splits",) if key in report},))
 
 
@@ -270,7 +119,7 @@ def _gate(stage: Stage, scene: Scene) -> Phases:
         )
     failed = [f"{found['severity']}: {found['told']}" for found in report["expectations"] if not found["success"]]
     expectations = [{name: value for name, value in found.items() if name != "told"} for found in report["expectations"]]
-    counts = _report(scene, name, report["rows"], report["rows"], {}, expectations=expectations, engine=report["engine"], warned=failed)
+    counts = report_of(scene, name, report["rows"], report["rows"], {}, expectations=expectations, engine=report["engine"], warned=failed)
     return Result(shards, reports=(counts,))
 
 
@@ -286,11 +135,11 @@ def _model(stage: Stage, scene: Scene) -> Phases:
     extra = {"model": model.model_dump(mode="json")}
     (done,) = yield [scene.site.job("model", [scene.site.call(name)], inputs, shards=shards, extra=extra)]
     told = done.report
-    report = _report(scene, name, told["rows_in"], told["rows_out"], told["dropped"], cost=told["cost"], failures=told["failures"])
+    report = report_of(scene, name, told["rows_in"], told["rows_out"], told["dropped"], cost=told["cost"], failures=told["failures"])
     partial = f"steps.{name}: {told['partial']}" if told["partial"] else ""
     return Result(
         (Shard(done.part("text.parquet")),),
-        reports=(report | {"parts": {"dropped": _addresses(scene, [done], "dropped.parquet")}},),
+        reports=(report | {"parts": {"dropped": addresses(scene, [done], "dropped.parquet")}},),
         partial=partial,
     )
 
@@ -328,14 +177,14 @@ def _sink(stage: Stage, scene: Scene) -> Phases:
         if "provenance.parquet" in done.files:
             files.append(DataFile(f"provenance/{base}.parquet", done.part("provenance.parquet"), split, name if several else "default"))
     rows = sum(count for done in tallies for count, _ in done.report["splits"].values())
-    origins = {about: _summed([done.report["origins"][about] for done in tallies]) for about in ("licence", "source", "generator")}
+    origins = {about: summed([done.report["origins"][about] for done in tallies]) for about in ("licence", "source", "generator")}
     extra = {
         "origins": origins,
         "config": name if several else "default",
         "schema": laid_out(_empty(scene, name, columns), step.layout, talks=talks).schema,
         "newest": max(done.report["newest"] for done in tallies),
     }
-    return Result(files=tuple(files), reports=(_report(scene, name, rows, rows, {}),), extra=extra)
+    return Result(files=tuple(files), reports=(report_of(scene, name, rows, rows, {}),), extra=extra)
 
 
 def _empty(scene: Scene, name: str, columns: Sequence[str]) -> pl.DataFrame:
@@ -374,10 +223,3 @@ def _files(split: str, shards: Sequence[Shard], tallies: Sequence[Done], max_byt
                 room = 0
             start = stop
     return files
-
-
-def with_times(result: Result, seconds: float, *, cached: bool, units_cached: int) -> Result:
-    """Give the result with how long its stage took, and what of it was there before."""
-    more = {"seconds": round(seconds, 3), "cached": cached}
-    told = [{**report, **more, **({"units_cached": units_cached} if "units" in report else {})} for report in result.reports]
-    return replace(result, reports=tuple(told))

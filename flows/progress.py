@@ -9,8 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from flows.phases import Result
 from flows.plan import Stage
+from flows.scene import Result
 
 SHOWN_CHARS = 240
 

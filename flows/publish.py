@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from flows.phases import DataFile, Result
 from flows.plan import Plan
+from flows.scene import DataFile, Result
 from flows.workplace import Site
 from tasks.errors import CorruptError, GateError
 from tasks.markup import write_yaml

@@ -21,7 +21,7 @@ SMALL_BYTES = 24_000_000
 """Jobs of fewer bytes together are done in this process: starting another would cost more."""
 WORKER_BYTES = 750_000_000
 """Memory that `--memory` grants each worker."""
-HERE = ("model",)
+HERE = ("model", "list", "fetch")
 """Kinds of jobs that only the flow's own process may do: they speak to the world."""
 
 Pooling = Literal["processes", "threads", "dask", "ray"]

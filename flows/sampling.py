@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from flows.phases import Report, Result
 from flows.plan import Plan, Stage
+from flows.scene import Report, Result
 from flows.walk import Execute, walk
 from flows.workplace import Site
 from tasks.errors import GateError

@@ -31,11 +31,11 @@ from prefect.tasks import exponential_backoff
 
 from flows.build import Options, carried_out, prepared
 from flows.dataset import Dataset
-from flows.phases import Result
 from flows.plan import Plan, Stage
 from flows.progress import Quiet, told
 from flows.rim import parse_bytes
 from flows.runners import Pool, pool, worker_count
+from flows.scene import Result
 from flows.work.job import Job
 from flows.workplace import Site
 from tasks.errors import DartboardError, GateError, RecipeError

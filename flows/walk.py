@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from flows.phases import Result, Scene, phases_of, with_times
+from flows.phases import phases_of
 from flows.plan import Plan, Stage
+from flows.scene import Result, Scene, with_times
 from flows.work.job import Job
 from flows.workplace import Site
 from tasks.store.commit import Done, find_done

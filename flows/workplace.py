@@ -1,7 +1,8 @@
 """Where a build happens: the work store, the recipe's folder, and how keys are made there."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ class Site:
     work_url: str
     offline: bool = False
     shard_bytes: int = SHARD_BYTES
+    today: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%d"))
+    """The day for which sites are asked what there is."""
     sample: bool = False
     """Whether sources give their first shard only, to see what would come of all."""
 
@@ -89,8 +92,11 @@ class Site:
         except UnicodeDecodeError as error:
             raise usage("is not UTF-8 text", "Save it as UTF-8.", place=f"steps.{name}.{field}", value=path) from error
 
-    def job(self, kind: str, calls: Iterable[Call], inputs: object, *, named: bool = True, **fields: Any) -> Job:
-        """Make a job with its key: over the steps' settings and files, the digests of its inputs, and the code."""
+    def job(self, kind: str, calls: Iterable[Call], inputs: object, *, named: bool = True, coded: bool = True, **fields: Any) -> Job:
+        """Make a job with its key: over the steps' settings and files, the digests of its inputs, and the code.
+
+        `coded` is false for what sites are asked: an answer stays one, whatever becomes of the code that asked.
+        """
         calls = tuple(calls)
         steps = [self.recipe.steps[call.name] for call in calls]
         draws = any(step.draws for step in steps) or bool(fields.pop("draws", False))
@@ -98,5 +104,5 @@ class Site:
         settings = (
             [[call.name, step.identity(), digest(dict(call.files))] for call, step in zip(calls, steps, strict=True)] if named else None
         )
-        code = code_of(kind, [type(step) for step in steps])
+        code = code_of(kind, [type(step) for step in steps]) if coded else ""
         return Job(kind, digest(kind, settings, seed, inputs, code), self.work_url, calls, seed, code=code, **fields)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Protocol, get_args, get_type_hints
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, Strict
 
 from tasks.errors import Fault
 from tasks.frames import DOCUMENTS, Halves, Kind, Skip
@@ -14,6 +14,9 @@ Family = Literal["source", "edit", "pair", "rules", "complete", "grow", "barrier
 
 Names = Annotated[tuple[str, ...], Strict(strict=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Paths = Annotated[str, Field(min_length=1)] | Annotated[Names, Field(min_length=1)]
+NO_IDENTITY: dict[str, JsonValue] = {"identity": False}
+"""Marks fields that cannot change the rows which a unit gives, and so are no part of a key."""
 INPUT_FILE = "input file"
 InputFile = Annotated[str, Field(min_length=1), INPUT_FILE]
 """A small text file that a step reads, relative to the recipe; its content is part of the step's key."""
@@ -122,6 +125,13 @@ class Unit:
     """Changes when the content does."""
     start: int = 0
     end: int | None = None
+    others: tuple[str, ...] = ()
+    """Other addresses of the same, tried in order where there is nothing at `url`."""
+
+
+def unit_of(plain: Mapping[str, Any]) -> Unit:
+    """Make a unit again of its plain data."""
+    return Unit(**{**plain, "others": tuple(plain["others"])})
 
 
 @dataclass(frozen=True)
@@ -179,11 +189,11 @@ class SourceStep(Step):
     gives: ClassVar[Kind | None] = "documents"
     takes: ClassVar[tuple[Kind, ...]] = ()
 
-    path: Annotated[str, Field(min_length=1)] | Annotated[Names, Field(min_length=1)]
+    path: Paths = Field(json_schema_extra=NO_IDENTITY)
     """URL, glob or list of them, on any store; relative to the recipe."""
-    limit: Annotated[int, Field(ge=1)] | "Limit | None" = None
+    limit: Annotated[int, Field(ge=1)] | "Limit | None" = Field(default=None, json_schema_extra=NO_IDENTITY)
     """How many rows (or `{units: n}`) to take at most: a sample over all units."""
-    pick: Literal["sample", "first"] = "sample"
+    pick: Literal["sample", "first"] = Field(default="sample", json_schema_extra=NO_IDENTITY)
     """Which units a limit takes: a seeded sample, or the first in order of name."""
     private: bool = False
     """Mark every row as private: it goes to no model provider, nor do its children."""

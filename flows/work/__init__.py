@@ -11,6 +11,8 @@ from tasks.store.commit import Done
 from tasks.store.keys import code_digest, plain
 
 KINDS = {
+    "list": "flows.work.fetching:list_units",
+    "fetch": "flows.work.fetching:fetch_units",
     "source": "flows.work.sources:read_units",
     "trim": "flows.work.sources:trim",
     "rows": "flows.work.rows:run_rows",

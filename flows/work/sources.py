@@ -7,7 +7,7 @@ import polars as pl
 
 from flows.work.job import Job
 from tasks.frames import SCHEMAS, Skip
-from tasks.step import SourceStep, Step, Unit
+from tasks.step import SourceStep, Step, unit_of
 from tasks.store.commit import Done, commit
 from tasks.store.place import Place
 from tasks.store.spool import FileInfo, ParquetSpool, spool_folder
@@ -26,7 +26,7 @@ def read_units(job: Job, steps: list[Step]) -> Done:
     read = 0
     with spool_folder() as folder:
         text = ParquetSpool(folder / "text.parquet", pl.Schema({**SCHEMAS[kind], **dict.fromkeys(extra, pl.String())}))
-        for unit in (Unit(**plain) for plain in job.extra["units"]):
+        for unit in map(unit_of, job.extra["units"]):
             if enough is not None and text.rows >= enough:
                 break
             read += 1

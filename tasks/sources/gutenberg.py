@@ -1,16 +1,26 @@
 """`gutenberg`: plain-text books of Project Gutenberg from files."""
 
+import asyncio
+import gzip
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urljoin
 
+from pydantic import Field, Strict
+
+from tasks.clients.web import Wanted, Web
 from tasks.frames import Skip, frame_of
 from tasks.sources.booktext import Book, declared_charset, read_book
 from tasks.sources.charset import decode
 from tasks.sources.listing import list_files
 from tasks.sources.opening import Unreadable, is_tar, members, whole
 from tasks.sources.origin import attrs, origin, spanned
-from tasks.step import Context, Reading, SourceStep, Unit
+from tasks.sources.pgcatalogue import CATALOGUE, HARVEST, MIRROR, Query, addresses, books_of, harvested, next_page, number_in
+from tasks.sources.remote import RemoteStep
+from tasks.sources.webpage import read_html
+from tasks.step import NO_IDENTITY, Context, Reading, Settings, Unit
 
 LICENCE = "LicenseRef-PublicDomain-US"
 LANGUAGES = {
@@ -19,10 +29,30 @@ LANGUAGES = {
 }  # fmt: skip
 
 
-class Gutenberg(SourceStep):
-    """Read books from plain-text files of Project Gutenberg, gzipped or zipped or as they are.
+Number = Annotated[int, Field(ge=1, lt=10**6)]
+BOOK_BYTES = 400_000
+"""What a book has about, before it is fetched."""
 
-    The legal text, credits and transcriber's notes are left out, hard-wrapped paragraphs joined, and
+
+class Harvest(Settings):
+    """What the harvest page is asked for."""
+
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+    """Code of a language, as in `de`."""
+    address_: Annotated[str, Field(pattern=r"^https?://")] = Field(default=HARVEST, alias="address")
+    """The page's own address."""
+
+    def address(self) -> str:
+        """Give the address of the first page."""
+        return f"{self.address_}?filetypes[]=txt&langs[]={self.language}"
+
+
+class Gutenberg(RemoteStep):
+    """Read books of Project Gutenberg: from files, by number, by a query of the catalogue, or by its harvest page.
+
+    `path` reads plain-text files, gzipped or zipped or as they are. `books` and `query` fetch from
+    `mirror` the best form that it has (UTF-8, 8-bit, ASCII, HTML at last); the main site is asked
+    for its catalogue only. The legal text, credits and transcriber's notes are left out, hard-wrapped paragraphs joined, and
     chapters become `sections`. What is no book is skipped by name, and so are copyrighted books
     unless `copyrighted: true`. `group` is the book's number, so that editions stay together.
 
@@ -33,9 +63,58 @@ class Gutenberg(SourceStep):
     ```
     """
 
+    ways: ClassVar[tuple[str, ...]] = ("path", "books", "query", "harvest")
+
     use: Literal["gutenberg"] = "gutenberg"
+    books: Annotated[tuple[Number, ...], Field(min_length=1), Strict(strict=False)] | None = Field(
+        default=None, json_schema_extra=NO_IDENTITY
+    )
+    """Numbers of books."""
+    query: Query | None = Field(default=None, json_schema_extra=NO_IDENTITY)
+    """Which books of the catalogue."""
+    harvest: Harvest | None = Field(default=None, json_schema_extra=NO_IDENTITY)
+    """All books of a language, by the page that is meant for robots."""
+    mirror: Annotated[str, Field(pattern=r"^https?://")] = Field(default=MIRROR, json_schema_extra=NO_IDENTITY)
+    """Where books are fetched from, by the tree of the archive."""
+    catalogue: Annotated[str, Field(pattern=r"^https?://")] = Field(default=CATALOGUE, json_schema_extra=NO_IDENTITY)
+    """Address of pg_catalog.csv, gzipped or not."""
     copyrighted: bool = False
     """Take books whose header says that they are under copyright too."""
+
+    async def discover(self, web: Web, folder: Path) -> list[Unit]:
+        """List the books that are asked for, with their addresses on the mirror."""
+        if self.harvest is not None:
+            return await self._harvested(web, self.harvest)
+        found = [(number, "") for number in self.books or ()]
+        if self.query is not None:
+            fetched = await web.download(self.catalogue, folder / "catalogue.csv", Wanted(kinds=("text", "gzip")))
+            data = await asyncio.to_thread(fetched.path.read_bytes)
+            found = books_of(gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data, self.query)
+        return [_unit(str(number), addresses(self.mirror, number), issued) for number, issued in dict(found).items()]
+
+    async def _harvested(self, web: Web, harvest: Harvest) -> list[Unit]:
+        url, best = harvest.address(), dict[int, list[str]]()
+        while url:
+            page = (await web.page(url)).decode("utf-8", "replace")
+            for address in harvested(page):
+                number = number_in(address)
+                if number is not None:
+                    best.setdefault(number, []).append(address)
+            following = next_page(page)
+            url = urljoin(url, following) if following else ""
+        return [_unit(str(number), tuple(sorted(held, key=_worth)), "") for number, held in sorted(best.items())]
+
+    def dated(self) -> bool:
+        """The catalogue and the harvest page change each day."""
+        return self.books is None
+
+    def listing(self) -> dict[str, object]:
+        """What is asked for, and of whom."""
+        return super().listing() | {"mirror": self.mirror, "catalogue": self.catalogue}
+
+    def kinds(self) -> tuple[str, ...]:
+        """A book is a text, a page or a zip of them."""
+        return ("text", "html", "xml", "zip", "gzip")
 
     def units(self, patterns: Sequence[str]) -> list[Unit]:
         """One unit a file."""
@@ -54,7 +133,8 @@ class Gutenberg(SourceStep):
 
     def _reading(self, unit: Unit, name: str, data: bytes, step: str) -> Reading:
         decoded = decode(data, declared_charset(data))
-        book = read_book(decoded.text)
+        page = decoded.text.lstrip()[:200].lower().startswith(("<!doctype html", "<html", "<?xml"))
+        book = read_book(read_html(decoded.text)[1] if page else decoded.text)
         reason = "not a book" if book.confidence < 0.5 else "copyrighted" if book.copyrighted and not self.copyrighted else ""
         if reason:
             return Reading(frame_of([], "documents"), (Skip(unit.key, name, reason),))
@@ -62,6 +142,16 @@ class Gutenberg(SourceStep):
         row["attrs"] = attrs({"confidence": book.confidence, "encoding": decoded.encoding, "number": book.number})
         row["sections"] = book.outline.sections()
         return Reading(frame_of([spanned(row, book.outline.text())], "documents"))
+
+
+def _unit(key: str, places: tuple[str, ...], fingerprint: str) -> Unit:
+    return Unit(key, places[0], BOOK_BYTES, fingerprint, others=places[1:])
+
+
+def _worth(address: str) -> tuple[int, str]:
+    """Order the forms of a book: UTF-8 before 8-bit before ASCII."""
+    form = re.search(r"-([08])\.\w+$", address)
+    return ({"0": 0, "8": 1}[form[1]] if form else 2), address
 
 
 def _about(book: Book) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""Asking sites: what there is, and the bytes of each unit. Done in the flow's own process, the one voice to the world."""
+
+import asyncio
+import re
+from collections import Counter
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.work.job import Job
+from tasks.clients.web import Unfetched, Wanted, Web
+from tasks.errors import usage
+from tasks.sources.remote import RemoteStep
+from tasks.step import Step, Unit, unit_of
+from tasks.store.commit import Done, commit, find_done
+from tasks.store.keys import digest
+from tasks.store.place import Place
+from tasks.store.spool import ParquetSpool, file_info, spool_folder
+
+SKIPS = {"file": pl.String, "place": pl.String, "reason": pl.String}
+
+
+def list_units(job: Job, steps: list[Step]) -> Done:
+    """Ask a site what there is; the report holds the units."""
+    (step,) = steps
+    assert isinstance(step, RemoteStep)
+    _refuse_offline(job)
+
+    async def ask(folder: Path) -> list[Unit]:
+        async with Web() as web:
+            return await step.discover(web, folder)
+
+    with spool_folder() as folder:
+        units = asyncio.run(ask(folder))
+    return commit(Place.at(job.work), job.key, {}, {"found": [asdict(unit) for unit in units]})
+
+
+def fetch_units(job: Job, steps: list[Step]) -> Done:
+    """Bring units into the work store, each committed by itself; those that cannot be had are skipped by name.
+
+    The report holds the units at their places in the work store. A result with skips is not kept
+    as the job's, so that a rerun asks for them again.
+    """
+    (step,) = steps
+    assert isinstance(step, RemoteStep)
+    work = Place.at(job.work)
+    wanted = [unit_of(plain) for plain in job.extra["units"]]
+    found = asyncio.run(_brought(step, wanted, work, job))
+    skips = [(unit.key, "", result) for unit, result in zip(wanted, found, strict=True) if isinstance(result, str)]
+    units = [result for result in found if isinstance(result, Unit)]
+    key = job.key if not skips else digest(job.key, skips)
+    report: dict[str, Any] = {
+        "found": [asdict(unit) for unit in units],
+        "skipped": dict(sorted(Counter(_class_of(reason) for _, _, reason in skips).items())),
+    }
+    with spool_folder() as folder:
+        spool = ParquetSpool(folder / "skips.parquet", pl.Schema(SKIPS))
+        spool.write(pl.DataFrame(skips, schema=SKIPS, orient="row"))
+        return commit(work, key, {"skips.parquet": (spool.path, spool.finish())}, report)
+
+
+async def _brought(step: RemoteStep, units: list[Unit], work: Place, job: Job) -> list[Unit | str]:
+    with spool_folder() as folder:
+        async with Web() as web:
+            tasks = [asyncio.ensure_future(_one(step, unit, work, web, folder / str(number), job)) for number, unit in enumerate(units)]
+            try:
+                return list(await asyncio.gather(*tasks))
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _one(step: RemoteStep, unit: Unit, work: Place, web: Web, target: Path, job: Job) -> Unit | str:
+    """Give the unit at its place in the work store, or why it could not be had."""
+    key = digest("unit", step.use, unit.key, unit.url, list(unit.others), unit.fingerprint, unit.start, unit.end)
+    done = find_done(work, key)
+    if done is None:
+        _refuse_offline(job)
+        try:
+            done = await _fetched(step, unit, work, web, target, key)
+        except Unfetched as error:
+            return str(error)
+    held = done.files["body"]
+    return replace(unit, url=work.address(f"{key}/body"), bytes=held.bytes, fingerprint=held.sha256, start=0, end=None, others=())
+
+
+async def _fetched(step: RemoteStep, unit: Unit, work: Place, web: Web, target: Path, key: str) -> Done:
+    """Fetch a unit from the first of its addresses that has it."""
+    addresses = (unit.url, *unit.others)
+    for place, url in enumerate(addresses):
+        try:
+            if unit.end is not None:
+                await asyncio.to_thread(target.write_bytes, await web.part(url, unit.start, unit.end))
+            else:
+                await web.download(url, target, Wanted(kinds=step.kinds()))
+        except Unfetched as error:
+            if "not found" not in str(error) or place == len(addresses) - 1:
+                raise
+            continue
+        info = await asyncio.to_thread(file_info, target, 0)
+        done = await asyncio.to_thread(commit, work, key, {"body": (target, info)}, {"url": url})
+        await asyncio.to_thread(target.unlink)
+        return done
+    raise AssertionError("a unit has at least one address")
+
+
+def _refuse_offline(job: Job) -> None:
+    if job.extra.get("offline"):
+        raise usage(
+            "asks a site, and --offline refuses the network", "Leave the flag out, or read files by `path`.", place=job.calls[0].name
+        )
+
+
+def _class_of(reason: str) -> str:
+    """Give a reason without its address, so that equal ones are counted together."""
+    return re.sub(r"^\S+://\S+: ", "", reason)

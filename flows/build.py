@@ -31,7 +31,7 @@ from tasks.gate import Expect
 from tasks.growth.strategy import ModelStep
 from tasks.recipe import Recipe
 from tasks.shards import Shard, read
-from tasks.step import SourceStep
+from tasks.step import Limit, SourceStep
 from tasks.store.place import Place
 
 if TYPE_CHECKING:
@@ -91,7 +91,15 @@ def _limits(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options)
     if options.limit < 1:
         raise usage("must be at least 1", place="--limit", value=str(options.limit))
     checked = read_recipe(recipe, options.sets)
-    return [f"steps.{name}.limit={options.limit}" for name, step in checked.steps.items() if isinstance(step, SourceStep)]
+    return [f"steps.{name}.limit={_capped(step, options.limit)}" for name, step in checked.steps.items() if isinstance(step, SourceStep)]
+
+
+def _capped(step: SourceStep, most: int) -> str:
+    """Give the source's limit with at most so many rows, as `--set` writes it."""
+    if isinstance(step.limit, Limit):
+        rows = min(step.limit.rows or most, most)
+        return f"{{rows: {rows}, units: {step.limit.units}}}" if step.limit.units else str(rows)
+    return str(min(step.limit or most, most))
 
 
 def _absolute(url: str) -> str:

@@ -104,6 +104,9 @@ def _cut(frame: pl.DataFrame) -> pl.DataFrame:
     for cuts in [name for name in frame.columns if name.startswith(CUTS)]:
         if text:
             frame = frame.with_columns(cut(frame[text], frame[cuts]).alias(text))
+        if "span" in frame.columns:
+            unknown = pl.struct(pl.col("span").struct.field("file"), start=pl.lit(None, pl.Int64), end=pl.lit(None, pl.Int64))
+            frame = frame.with_columns(span=pl.when(pl.col(cuts).list.len().fill_null(0) > 0).then(unknown).otherwise("span"))
         frame = frame.drop(cuts)
     return frame
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tasks.dedup.components import Ids, components
 from tasks.dedup.near import Near, near_pairs, together
+from tasks.dedup.step import exact_hash
 from tasks.errors import Fault, GateError
 from tasks.frames import text_column
 from tasks.step import BarrierStep, Context, Names, Reread
@@ -89,7 +90,7 @@ class Split(BarrierStep):
         names = _texts(rows.columns)
         group = rows.select(pl.coalesce("group", "id")).to_series()
         ties = {"group": hash_texts(group)} | {f"by_{name}": _hash(rows, name) for name in (*self.by, "cluster") if name in rows.columns}
-        ties["same"] = _hash(rows, names[0])
+        ties["same"] = rows.select(pl.when(pl.col(names[0]).is_not_null()).then(exact_hash([names[0]]))).to_series()
         made = rows.select("row").with_columns(**ties)
         return made.with_columns(band_keys(rows.select(together(names)).to_series(), *self.near.bands())) if self.near else made
 

@@ -11,6 +11,7 @@ from tasks.filters.sieve import Filter
 from tasks.frames import DOCUMENTS, PAIRS, Kind
 from tasks.growth.strategy import ModelStep
 from tasks.published.sink import Write
+from tasks.splits import Split
 from tasks.step import SourceStep, Step
 
 LISTS = frozenset(name for name, dtype in {**DOCUMENTS, **PAIRS}.items() if dtype.is_nested())
@@ -135,6 +136,7 @@ def _meet(steps: Mapping[str, Step | None], wiring: Wiring) -> None:
     kinds: dict[str, Kind | None] = {}
     columns: dict[str, frozenset[str] | None] = {}
     words: dict[str, int | None] = {}
+    _undivided(steps, wiring)
     for name in wiring.order:
         step, parents = steps[name], wiring.parents[name]
         if step is None or any(kinds.get(parent) is None for parent in parents):
@@ -145,6 +147,23 @@ def _meet(steps: Mapping[str, Step | None], wiring: Wiring) -> None:
         wiring.faults.extend(_absent(name, step, before))
         columns[name] = step.columns_after(before)
         words[name] = _most_words(name, step, [words.get(parent) for parent in parents], wiring.warnings)
+
+
+def _undivided(steps: Mapping[str, Step | None], wiring: Wiring) -> None:
+    """Refuse branches that meet when different splits, or one and none, have divided them: the same row may stand on both sides."""
+    divided: dict[str, str] = {}
+    for name in wiring.order:
+        parents = wiring.parents[name]
+        by = {parent: divided[parent] for parent in parents}
+        if len(set(by.values())) > 1:
+            told = ", ".join(f"`{parent}` by {f'`{split}`' if split else 'nothing'}" for parent, split in by.items())
+            rule = f"branches that meet must be divided by the same split, but {told}"
+            wiring.faults.append(Fault(_at(name, "from"), rule, remedy="Put one `split` before they part, or after they meet."))
+        divided[name] = name if isinstance(steps[name], Split) else next(iter(by.values()), "")
+    sinks = {name: divided[name] for name in wiring.order if isinstance(steps[name], Write)}
+    if len(set(sinks.values())) > 1:
+        told = ", ".join(f"`{sink}` by {f'`{split}`' if split else 'nothing'}" for sink, split in sinks.items())
+        wiring.warnings.append(f"steps: subsets divided differently ({told}) share rows of test and train; train on one, never on all")
 
 
 def _kind(name: str, step: Step, kinds: list[Kind | None], parents: tuple[str, ...], faults: list[Fault]) -> Kind | None:

@@ -66,7 +66,7 @@ MUTANTS = (
         "tests/steps/test_barriers.py::test_columns_are_compared_each_by_itself",
     ),
     Mutant(
-        "an open quote swallows rows", "tasks/sources/tabular.py", "risky = stop - start > 1", "risky = False and stop - start > 1",
+        "an open quote swallows rows", "tasks/sources/tabular.py", "delimiter=delimiter, strict=True)\n        while", "delimiter=delimiter)\n        while",
         "tests/sources/test_formats.py::test_a_quote_that_is_never_closed_costs_its_own_line",
     ),
     Mutant(

@@ -37,7 +37,15 @@ class Near(Settings):
 
 def together(names: Sequence[str]) -> pl.Expr:
     """Give the expression of the compared columns as one text: what candidates are sought by."""
-    return pl.concat_str([pl.col(name).fill_null("") for name in names], separator="\n").alias("text")
+    return pl.concat_str([said(name).fill_null("") for name in names], separator="\n").alias("text")
+
+
+def said(name: str) -> pl.Expr:
+    """Give a column as text; earlier turns as what each says, in order."""
+    if name != "turns":
+        return pl.col(name).cast(pl.String)
+    spoken = pl.concat_str(pl.element().struct.field("role"), pl.lit(": "), pl.element().struct.field("content"))
+    return pl.col(name).list.eval(spoken).list.join("\n").alias(name)
 
 
 Compared = Callable[[Sequence[str]], Sequence[str]]
@@ -59,7 +67,7 @@ def near_pairs(rows: pl.DataFrame, compared: Compared, near: Near, reread: Rerea
     groups = place.group_by("part", maintain_order=True)
     again = [reread(int(str(part)), group["row"].to_list()) for (part,), group in groups]
     names = compared(again[0].columns)
-    texts = pl.concat([frame.select(names) for frame in again])
+    texts = pl.concat([frame.select(said(name) for name in names) for frame in again])
     a, b = np.searchsorted(touched, left), np.searchsorted(touched, right)
     good = np.logical_and.reduce([jaccard(shingle_sets(texts[name].fill_null("")), a, b) >= near.similarity for name in names])
     return left[good], right[good]

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from tasks.dedup.components import components
-from tasks.dedup.near import Near, near_pairs, together
+from tasks.dedup.near import Near, near_pairs, said, together
 from tasks.frames import text_column
 from tasks.step import BarrierStep, Context, Names, Reread
 
@@ -36,7 +36,7 @@ class Dedup(BarrierStep):
     near: Near | None = None
     """Find near-duplicates too."""
     by: Names | None = None
-    """The columns compared: `text`, or `input` and `output` of pairs, unless named."""
+    """The columns compared: `text`, or `system`, `turns`, `input` and `output` of pairs, unless named; null is like nothing."""
     keep: Literal["longest", "first"] = "longest"
     """Which of equals is kept, after split and generator are weighed."""
 
@@ -51,7 +51,7 @@ class Dedup(BarrierStep):
     def _compared(self, columns: Sequence[str]) -> list[str]:
         if self.by is not None:
             return list(self.by)
-        return ["text"] if text_column(columns) == "text" else ["input", "output"]
+        return ["text"] if text_column(columns) == "text" else ["system", "turns", "input", "output"]
 
     def reads(self, columns: Sequence[str]) -> list[str]:
         """The compared columns, and what decides who is kept."""
@@ -71,7 +71,7 @@ class Dedup(BarrierStep):
         base = rows.select(
             "row",
             "id",
-            exact=exact_hash(names),
+            exact=pl.when(pl.all_horizontal(pl.col(names).is_null())).then(exact_hash(["id"])).otherwise(exact_hash(names)),
             rank=rank + pl.when(maker.is_null()).then(0).otherwise(made),
             length=text.str.len_bytes(),
         )
@@ -111,7 +111,7 @@ def exact_hash(names: Sequence[str]) -> pl.Expr:
     at the ends of words and quotes around them; signs inside and between words count (2-3 is not 2*3).
     A text of which nothing is left stands for itself.
     """
-    plain = [_plain(pl.col(name).cast(pl.String).fill_null("")) for name in names]
+    plain = [_plain(said(name).fill_null("")) for name in names]
     told = [part for text in plain for part in (text.str.len_bytes().cast(pl.String), text)]
     return pl.concat_str(told, separator=":").map_batches(_hashed, return_dtype=pl.UInt64).alias("exact")
 

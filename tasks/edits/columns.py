@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import polars as pl
 
 from tasks.errors import Fault
-from tasks.frames import DOCUMENTS, NO_DROPS, PAIRS, Halves
+from tasks.frames import DOCUMENTS, PAIRS, TEXT_COLUMNS, Halves, dropped
 from tasks.names import ColumnName, own_names
 from tasks.step import Context, Family, Names, RowStep
 
@@ -48,7 +48,7 @@ class Columns(RowStep):
         return (
             bad
             + odd
-            + own_names(self.columns, ())
+            + own_names(self.columns, ("id",))
             + [Fault("drop", "belongs to every row and cannot be dropped", name) for name in self.drop if name in known]
         )
 
@@ -61,10 +61,13 @@ class Columns(RowStep):
         return (before | set(self.columns)) - set(self.drop)
 
     def apply(self, frame: pl.DataFrame, context: Context) -> Halves:
-        """Set and drop; no row is dropped."""
+        """Set and drop; a row whose text, input or output becomes null is dropped."""
         del context
         values = [self._value(source).alias(name) for name, source in self.columns.items()]
-        return Halves(frame.with_columns(values).drop(self.drop, strict=False), NO_DROPS)
+        made = frame.with_columns(values).drop(self.drop, strict=False)
+        said = [name for name in TEXT_COLUMNS if name in self.columns]
+        empty = pl.any_horizontal(pl.col(said).is_null()) if said else pl.lit(value=False)
+        return Halves(made.filter(~empty), dropped(made.filter(empty), "no text"))
 
     def _value(self, source: str) -> pl.Expr:
         if not source.startswith(ATTRS):

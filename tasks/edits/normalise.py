@@ -43,13 +43,14 @@ class Normalise(RowStep):
         return {"fields": self.fields or ()}
 
     def apply(self, frame: pl.DataFrame, context: Context) -> Halves:
-        """Treat every text; no row is dropped. `sections` of changed texts are emptied: their offsets no longer hold."""
+        """Treat every text; no row is dropped. `sections` and `span` of changed texts lose their offsets, which no longer hold."""
         del context
         fields = self.fields or [name for name in ("text", "input", "output") if name in frame.columns]
         treated = frame.with_columns(self.treat(pl.col(name)).alias(name) for name in fields)
         if "sections" in frame.columns and "text" in fields:
             same = (treated["text"] == frame["text"]).fill_null(value=True)
-            treated = treated.with_columns(sections=pl.when(same).then("sections"))
+            unknown = pl.struct(pl.col("span").struct.field("file"), start=pl.lit(None, pl.Int64), end=pl.lit(None, pl.Int64))
+            treated = treated.with_columns(sections=pl.when(same).then("sections"), span=pl.when(same).then("span").otherwise(unknown))
         return Halves(treated, NO_DROPS)
 
     def treat(self, text: pl.Expr) -> pl.Expr:

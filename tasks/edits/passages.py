@@ -52,7 +52,7 @@ class Passages(RowStep):
         found = passages(frame["text"], self.words.min, self.words.max).rename(lambda name: f"_{name}")
         found = found.filter(pl.col("_words").is_between(self.words.min, self.words.max))
         rows = frame.with_row_index("_place")
-        start = pl.col("span").struct.field("start").fill_null(0)
+        start = pl.col("span").struct.field("start")
         kept = (
             found.with_columns(_n=pl.int_range(pl.len()).over("_row") + 1)
             .join(rows, left_on="_row", right_on="_place", maintain_order="left")

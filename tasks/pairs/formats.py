@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Literal
 
 from lxml import etree
@@ -13,6 +15,7 @@ from tasks.markup import read_yaml, write_yaml
 
 Format = Literal["json", "yaml", "xml", "csv"]
 
+csv.field_size_limit(64 << 20)
 _NUMBER = re.compile(r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$")
 _XML_NAME = re.compile(r"^[A-Za-z_][\w.-]*$")
 
@@ -26,7 +29,15 @@ class Lossy(ValueError):
 
 
 def _read_json(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_exact)
+
+
+def _exact(text: str) -> float:
+    """Read a number that a float holds as it is written, to the last digit."""
+    number = float(text)
+    if not math.isfinite(number) or Decimal(repr(number)) != Decimal(text):
+        raise Lossy(f"{text} has more digits than a number keeps")
+    return number
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -54,7 +65,8 @@ def _read_yaml(text: str) -> Any:
 def _scalar_of(text: str) -> Any:
     if text in ("true", "false", "null"):
         return {"true": True, "false": False, "null": None}[text]
-    return json.loads(text) if _NUMBER.match(text) else text
+    value = json.loads(text) if _NUMBER.match(text) else text
+    return value if isinstance(value, str) or json.dumps(value) == text else text
 
 
 def _read_csv(text: str) -> Any:
@@ -192,6 +204,7 @@ def convert(text: str, read: Format, write: Format) -> str:
     if not isinstance(value, dict | list):
         raise Unfit("a record or a list is needed")
     made = WRITE[write](value)
+    made.encode()
     again = READ[write](made)
     if again != value and not (write == "xml" and again == {"record": value}):
         raise Lossy("no round trip")

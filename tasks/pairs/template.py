@@ -23,7 +23,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**"})
 
     def __init__(self) -> None:
-        super().__init__(undefined=StrictUndefined, autoescape=False)
+        super().__init__(undefined=StrictUndefined, autoescape=False, finalize=_said)
         self.globals = {"range": _short_range}
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
@@ -32,6 +32,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if operator != "*" or not small:
             raise TemplateError(f"{operator} works on small numbers only")
         return super().call_binop(context, operator, left, right)
+
+
+def _said(value: Any) -> Any:
+    """Refuse to print nothing as the word None."""
+    if value is None:
+        raise TemplateError("a value is null")
+    return value
 
 
 def _short_range(*bounds: int) -> range:
@@ -98,7 +105,7 @@ class Template(Pairing):
         sides = {side: source for side in SIDES if (source := self._source(side, context)) is not None}
         names = sorted({name for source in sides.values() for name in names_in(source)} & set(frame.columns))
         rows = frame.select(names).to_dicts() if names else [{}] * frame.height
-        made = {side: _render(source, rows) for side, source in sides.items()}
+        made = {side: _render(source, rows, needed=side != "system") for side, source in sides.items()}
         texts = [pl.Series(side, [text for text, _ in results], dtype=pl.String) for side, results in made.items()]
         faults = [next((why for _, why in row if why), None) for row in zip(*made.values(), strict=True)]
         reason = pl.Series("reason", faults, dtype=pl.String)
@@ -129,17 +136,17 @@ def _syntax(side: str, source: str | None) -> list[Fault]:
     return []
 
 
-def _render(source: str, rows: Sequence[dict[str, Any]]) -> list[tuple[str | None, str | None]]:
+def _render(source: str, rows: Sequence[dict[str, Any]], *, needed: bool) -> list[tuple[str | None, str | None]]:
     template = Sandbox().from_string(source)
-    return [_render_row(template, row) for row in rows]
+    return [_render_row(template, row, needed=needed) for row in rows]
 
 
-def _render_row(template: Any, row: dict[str, Any]) -> tuple[str | None, str | None]:
+def _render_row(template: Any, row: dict[str, Any], *, needed: bool) -> tuple[str | None, str | None]:
     try:
         text = _joined(template.generate(row))
     except (TemplateError, TypeError, ValueError, ArithmeticError, OverflowError) as error:
         return None, f"template failed: {_brief(error)}"
-    return (text, None) if text.strip() else (None, "template rendered nothing")
+    return (text, None) if text.strip() or not needed else (None, "template rendered nothing")
 
 
 def _brief(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """`transcode`: records in one format are the input, the same data in another the output."""
 
+import csv
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
@@ -55,5 +56,5 @@ class Transcode(Pairing):
             return convert(text, self.read, self.write), None
         except Lossy:
             return None, "no round trip"
-        except (ValueError, SyntaxError, RecursionError):
+        except (ValueError, SyntaxError, RecursionError, csv.Error):
             return None, f"not {self.read}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import orjson
 import polars as pl
@@ -33,7 +34,7 @@ def _spool_lines(step: Write, frames: Iterable[pl.DataFrame], path: Path, *, tal
             records = plain_rows(laid_out(frame, step.layout, talks=talks), step.layout)
             for record in records:
                 if isinstance(record.get("tools"), str) and step.layout is not None:
-                    record["tools"] = orjson.Fragment(record["tools"])
+                    record["tools"] = _as_data(record["tools"])
                 stream.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
             rows += len(records)
     with path.open("rb") as stream:
@@ -41,6 +42,14 @@ def _spool_lines(step: Write, frames: Iterable[pl.DataFrame], path: Path, *, tal
     if counted != rows:
         raise CorruptError(f"{path}: holds {counted} lines, {rows} were written to it. Run again.")
     return file_info(path, rows)
+
+
+def _as_data(text: str) -> Any:
+    """Give JSON as data, so that a line stays one object; a text that is none stays a text."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
 
 
 def spool_provenance(frames: Iterable[pl.DataFrame], path: Path) -> FileInfo:

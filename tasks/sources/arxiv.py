@@ -42,7 +42,7 @@ class Arxiv(SourceStep):
 
     def units(self, patterns: Sequence[str]) -> list[Unit]:
         """One unit an archive, single file or folder of loose files."""
-        return folders(list_files(patterns), (".tex", ".ltx", ".jsonl", ".json", ".latex"))
+        return folders(list_files(patterns))
 
     def read(self, unit: Unit, context: Context) -> Iterator[Reading]:
         """Give the paper of one unit, or the records of a metadata file."""
@@ -71,7 +71,10 @@ class Arxiv(SourceStep):
         main = main_file(texts)
         if main is None:
             return _skipped(unit, "", "no LaTeX in it")
-        paper = read_latex(flatten(main, texts), maths=self.maths == "keep")
+        try:
+            paper = read_latex(flatten(main, texts), maths=self.maths == "keep")
+        except Unreadable as error:
+            return _skipped(unit, main, str(error))
         text = paper.outline.text()
         if len(text.split()) < 20:
             return _skipped(unit, main, "too few words")

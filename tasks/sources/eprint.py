@@ -13,7 +13,7 @@ def read_eprint(unit: Unit) -> dict[str, bytes]:
     if not data.strip():
         raise Unreadable("empty: withdrawn")
     if data.startswith(b"PK") or is_tar(data):
-        return members(data)
+        return members(data).files
     if data.startswith(b"%PDF"):
         raise Unreadable("PDF only")
     if data.startswith(b"%!"):

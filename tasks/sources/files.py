@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+import polars as pl
 from pydantic import Field
 
 from tasks.errors import Fault
@@ -11,7 +12,7 @@ from tasks.names import ColumnName, own_names
 from tasks.sources.charset import decode
 from tasks.sources.dialogues import NotPair, Take, pairs_of
 from tasks.sources.listing import list_files
-from tasks.sources.opening import Unreadable, capped, is_tar, members, sealed, unpacked, whole
+from tasks.sources.opening import Members, Unreadable, capped, is_tar, members, sealed, unpacked, whole
 from tasks.sources.origin import attrs, origin, plain_text, spanned
 from tasks.sources.tabular import Row, plain_name, read_rows, rows_in
 from tasks.sources.webpage import charset_of, read_html
@@ -20,11 +21,15 @@ from tasks.step import Context, Reading, SourceStep, Unit
 ROWS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 PAGES = (".html", ".htm", ".xhtml")
 FLUSH = 5000
+WRONG_TYPES = (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError)
 SETTABLE = (
     "text", "input", "output", "rejected", "system", "turns", "tools",
     "title", "authors", "url", "licence", "language", "created", "group", "private",
 )  # fmt: skip
 """The columns of the design that `columns` may fill from a record's field; the others are Dartboard's own."""
+RECORD = frozenset({"text", "messages", "conversations", "prompt", "completion", "chosen", "instruction", "input", "output"})
+KNOWN = ("title", "url", "licence", "language", "created", "group")
+"""Fields that are taken by their names where a record has them."""
 PUBLIC = ("", "false", "0", "no", "none", "null")
 """What a record may say in `private` to be none; anything else makes it private."""
 
@@ -68,6 +73,11 @@ class Files(SourceStep):
         return own_names(self.columns, {**DOCUMENTS, **PAIRS}.keys() - set(SETTABLE))
 
     @property
+    def _fields(self) -> frozenset[str]:
+        """The fields by which an object is known as a record, not as a wrapper around a list of them."""
+        return RECORD | frozenset(self.columns.values())
+
+    @property
     def kind(self) -> Kind:
         """Documents or pairs."""
         return self.as_
@@ -76,7 +86,7 @@ class Files(SourceStep):
         """Give the rows of one file, or of each file in an archive."""
         try:
             if plain_name(unit.key).endswith(ROWS):
-                yield from self._rows(unit, "", read_rows(unit), context)
+                yield from self._rows(unit, "", read_rows(unit, self._fields), context)
             else:
                 yield from self._files(unit, context)
         except Unreadable as error:
@@ -85,15 +95,16 @@ class Files(SourceStep):
     def _files(self, unit: Unit, context: Context) -> Iterator[Reading]:
         data = whole(unit)
         packed = data.startswith(b"PK\x03\x04") or (is_tar(data) and b"ustar" in data[:300])
-        files = members(data) if packed else {"": data}
+        files, odd = members(data) if packed else Members({"": data}, ())
         office = sealed(files) if packed else ""
         if office:
             yield self._nothing(unit, "", office)
             return
+        yield from (self._nothing(unit, name, reason) for name, reason in odd)
         for name, member in files.items():
             content = b"".join(capped(unpacked(iter([member])))) if packed else member
             if plain_name(name).endswith(ROWS):
-                yield from self._rows(unit, name, rows_in(plain_name(name), content), context)
+                yield from self._rows(unit, name, rows_in(plain_name(name), content, self._fields), context)
             else:
                 yield self._text(unit, name, content, context)
 
@@ -101,7 +112,7 @@ class Files(SourceStep):
         closed = sealed({"": content})
         if closed:
             return self._nothing(unit, name, closed)
-        page = (name or unit.key).lower().endswith(PAGES)
+        page = plain_name(name or unit.key).endswith(PAGES)
         text = decode(content, charset_of(content) if page else None).text
         title, text = read_html(text) if page else (None, text)
         if self.kind == "pairs" or not text.strip():
@@ -134,62 +145,76 @@ class Files(SourceStep):
         yield from self._flush(made, [*skips, ending] if ending else skips)
 
     def _flush(self, made: list[dict[str, Any]], skips: list[Skip]) -> Iterator[Reading]:
-        frames = list(batches(made, self.kind)) or [frame_of([], self.kind)]
+        try:
+            frames = list(batches(made, self.kind))
+        except WRONG_TYPES:
+            made, more = self._sound(made)
+            frames, skips = list(batches(made, self.kind)), [*skips, *more]
+        frames = frames or [frame_of([], self.kind)]
         yield Reading(frames[0], tuple(skips))
         yield from (Reading(frame) for frame in frames[1:])
+
+    def _sound(self, made: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[Skip]]:
+        """Part rows that a frame can hold from those with a field of another type."""
+        good: list[dict[str, Any]] = []
+        skips: list[Skip] = []
+        for row in made:
+            try:
+                frame_of([row], self.kind)
+                good.append(row)
+            except WRONG_TYPES:
+                skips.append(Skip(str(row.get("unit")), str(row.get("id")), "a field of another type"))
+        return good, skips
 
     def _record(self, row: Row, unit: Unit, step: str) -> list[dict[str, Any]]:
         if row.fault:
             raise NotPair(row.fault)
-        record = dict(row.value)
-        if {"id", "source", "unit", "span", "attrs", "group"} <= set(record):
-            return [_own(record, self.kind, self.columns)]
-        for ours, theirs in self.columns.items():
-            if theirs not in record:
-                raise NotPair(f"no field {theirs}")
-            record[ours] = record.pop(theirs)
+        if {"id", "source", "unit", "span", "attrs", "group"} <= set(row.value):
+            return [self._own(row.value)]
+        absent = [theirs for theirs in self.columns.values() if theirs not in row.value]
+        if absent:
+            raise NotPair(f"no field {absent[0]}")
+        named = {ours: row.value[theirs] for ours, theirs in self.columns.items()}
+        rest = {name: value for name, value in row.value.items() if name not in self.columns.values()}
         base = origin(step, self.use, unit, row.place)
         if self.kind == "documents":
-            text = record.pop("text", None)
+            text = named.get("text", rest.get("text"))
             if not isinstance(text, str) or not text.strip():
                 raise NotPair("no text")
-            return [spanned(base | self._about(record, used=()), text)]
-        pairs = pairs_of(record, self.turns)
-        about = self._about(record, used=_PAIR_FIELDS)
+            left = rest if "text" in named else {name: value for name, value in rest.items() if name != "text"}
+            return [spanned(base | self._about(named, left), text)]
+        whole = {"input", "output"} <= set(named)
+        pairs, used = pairs_of(named if whole else rest | named, self.turns)
+        about = self._about(named, rest if whole else {name: value for name, value in rest.items() if name not in used})
         several = len(pairs) > 1
         return [
             base | {"generator": "human"} | about | pair | ({"id": f"{base['id']}.{n}"} if several else {})
             for n, pair in enumerate(pairs, 1)
         ]
 
-    def _about(self, record: dict[str, Any], used: Sequence[str]) -> dict[str, Any]:
-        known = ("title", "url", "licence", "language", "created", "group", *(() if self.kind == "documents" else ("system", "rejected")))
-        about: dict[str, Any] = {
-            name: plain_text(record[name]) for name in known if record.get(name) not in (None, "") and name not in used
-        }
+    def _about(self, named: dict[str, Any], left: dict[str, Any]) -> dict[str, Any]:
+        """Give what a record says of itself: columns of the design, of the user's own, and what is left as `attrs`."""
+        record = left | named
+        about: dict[str, Any] = {name: plain_text(record[name]) for name in KNOWN if record.get(name) not in (None, "")}
         if isinstance(record.get("authors"), list | str):
-            about["authors"] = (
-                [record["authors"]] if isinstance(record["authors"], str) else [plain_text(name) for name in record["authors"]]
-            )
-        about["private"] = self.private or str(record.get("private") or "").strip().lower() not in PUBLIC
+            names = [record["authors"]] if isinstance(record["authors"], str) else record["authors"]
+            about["authors"] = [plain_text(name) for name in names if name is not None]
+        about["private"] = self._private(record)
         about.setdefault("licence", self.licence)
         own = {
             name: plain_text(record[name]) for name in self.columns if name not in {**DOCUMENTS, **PAIRS} and record.get(name) is not None
         }
-        left = {n: v for n, v in record.items() if n not in (*about, *own, *used, "authors", "private", "text")}
-        return about | own | {"attrs": attrs(left)}
+        return about | own | {"attrs": attrs({name: value for name, value in left.items() if name not in (*about, *own)})}
 
+    def _private(self, record: Mapping[str, Any]) -> bool:
+        return self.private or str(record.get("private") or "").strip().lower() not in PUBLIC
 
-_PAIR_FIELDS = (
-    "input", "output", "prompt", "completion", "chosen", "rejected", "messages", "conversations", "instruction", "system", "tools", "turns",
-)  # fmt: skip
-
-
-def _own(record: dict[str, Any], kind: Kind, columns: Mapping[str, str]) -> dict[str, Any]:
-    """A row that `write` made without a layout: taken as it is, with the columns of the user's that are named."""
-    if ("output" if kind == "pairs" else "text") not in record:
-        raise NotPair(f"not a row of {kind}")
-    return {name: record.get(name) for name in SCHEMAS[kind]} | {ours: record.get(theirs) for ours, theirs in columns.items()}
+    def _own(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Take a row that `write` made without a layout as it is, with the columns of the user's that are named."""
+        if not isinstance(record.get("output" if self.kind == "pairs" else "text"), str):
+            raise NotPair(f"not a row of {self.kind}")
+        row = {name: record.get(name) for name in SCHEMAS[self.kind]} | {ours: record.get(theirs) for ours, theirs in self.columns.items()}
+        return row | {"private": self._private(record), "licence": record.get("licence") or self.licence}
 
 
 class Seeds(Files):

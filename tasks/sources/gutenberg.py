@@ -15,7 +15,7 @@ from tasks.frames import Skip, frame_of
 from tasks.sources.booktext import Book, declared_charset, read_book
 from tasks.sources.charset import decode
 from tasks.sources.listing import list_files
-from tasks.sources.opening import Unreadable, is_tar, members, whole
+from tasks.sources.opening import Members, Unreadable, is_tar, members, whole
 from tasks.sources.origin import attrs, origin, spanned
 from tasks.sources.pgcatalogue import CATALOGUE, HARVEST, MIRROR, Query, addresses, books_of, harvested, next_page, number_in
 from tasks.sources.remote import RemoteStep
@@ -124,10 +124,12 @@ class Gutenberg(RemoteStep):
         """Give the books of one file: one, unless it is a zip."""
         try:
             data = whole(unit)
-            files = members(data) if data.startswith(b"PK") or is_tar(data) else {"": data}
+            files, odd = members(data) if data.startswith(b"PK") or is_tar(data) else Members({"": data}, ())
         except Unreadable as error:
             yield Reading(frame_of([], "documents"), (Skip(unit.key, "", str(error)),))
             return
+        if odd:
+            yield Reading(frame_of([], "documents"), tuple(Skip(unit.key, name, reason) for name, reason in odd))
         for name, content in files.items():
             yield self._reading(unit, name, content, context.step)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tasks.sources.opening import Unreadable
 from tasks.sources.outline import Outline
 
 MAX_DEPTH = 40
@@ -11,7 +12,10 @@ MAX_TOKENS = 3_000_000
 
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(\n[ \t]*(?!\n))?")
 _VERBATIM = re.compile(r"\\begin\{(verbatim|lstlisting|Verbatim|comment|filecontents|minted|alltt)\*?\}.*?\\end\{\1\*?\}", re.DOTALL)
-_VERB = re.compile(r"\\verb\*?([^a-zA-Z\s*])(.*?)\1")
+_VERB = re.compile(r"\\(?:verb\*?|lstinline(?:\[[^\]\n]*\])?)([^a-zA-Z\s*{\[])(.*?)\1")
+_CONDITION = re.compile(r"\\newif\s*\\if[a-zA-Z@]+|\\(?:ifthenelse|iff|ifmmode)(?![a-zA-Z@])|\\(if[a-zA-Z@]*|else|fi)(?![a-zA-Z@])[ \t]*")
+MAX_GROUP = 20_000
+"""Tokens of an argument at most: a brace that is not closed within them is taken for a slip."""
 _ESCAPED = str.maketrans(
     {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", **{sign: f"\\{sign}" for sign in "{}$%&#_"}}
 )
@@ -157,7 +161,7 @@ def _resolve(name: str, files: Mapping[str, str]) -> str | None:
 
 def flatten(name: str, files: Mapping[str, str], above: tuple[str, ...] = ()) -> str:
     """Put the text of inputs in their places; a file that includes itself is left out there."""
-    text = _COMMENT.sub(r"\1", files[name])
+    text = _COMMENT.sub(r"\1", _VERB.sub(_spelt, files[name]))
     if len(above) > 20:
         return ""
 
@@ -174,7 +178,7 @@ def read_latex(source: str, *, maths: bool = True) -> Paper:
     Figures, tables, display formulas, references and footnotes are left out; unknown commands
     cost their name, not their argument; `\\ref` reads as `[ref]`.
     """
-    source = _VERB.sub(lambda match: match[2].translate(_ESCAPED), _VERBATIM.sub("", source))
+    source = chosen(_VERB.sub(_spelt, _VERBATIM.sub("", source)))
     macros = _macros(source)
     _, begun, rest = source.partition("\\begin{document}")
     body = rest.partition("\\end{document}")[0] if begun else source
@@ -184,6 +188,38 @@ def read_latex(source: str, *, maths: bool = True) -> Paper:
     body = re.sub(r"\\begin\{abstract\}.*?\\end\{abstract\}", "", body, flags=re.DOTALL)
     plain = " ".join(_plain(title, macros, maths=maths).split())
     return Paper(_outline(_plain(body, macros, maths=maths)), plain, _tidy(_plain(inner, macros, maths=maths)))
+
+
+def _spelt(match: re.Match[str]) -> str:
+    """Give the words of `\\verb` as text that means nothing else."""
+    return match[2].translate(_ESCAPED)
+
+
+def chosen(source: str) -> str:
+    """Take out what a conditional does not show: all of `\\iffalse`, the `\\else` of any other, and their names.
+
+    A source whose conditionals do not nest is given back as it is.
+    """
+    pieces: list[str] = []
+    inside: list[tuple[str, bool]] = []
+    at, shown = 0, True
+    for match in _CONDITION.finditer(source):
+        word = match[1]
+        if word is None:
+            continue
+        pieces.append(source[at : match.start()] if shown else "")
+        at = match.end()
+        if word in ("else", "fi"):
+            if not inside:
+                return source
+            opened, around = inside.pop()
+            shown = around and (word == "fi" or opened == "iffalse")
+            if word == "else":
+                inside.append(("else", around))
+        else:
+            inside.append((word, shown))
+            shown = shown and word != "iffalse"
+    return source if inside else "".join([*pieces, source[at:]])
 
 
 def _argument_of(command: str, source: str) -> str:
@@ -242,7 +278,7 @@ def _scan(tokens: list[str], state: _State) -> None:
     while tokens:
         state.spent += 1
         if state.spent > MAX_TOKENS:
-            return
+            raise Unreadable("macros without end")
         token = tokens.pop()
         if token.startswith("\\") and len(token) > 1:
             _command(token[1:].rstrip(" \t"), tokens, state)
@@ -335,13 +371,19 @@ def _environment(name: str, tokens: list[str], state: _State) -> None:
 
 
 def _skip_environment(kind: str, tokens: list[str]) -> None:
-    depth = 1
-    while tokens and depth:
-        token = tokens.pop().rstrip(" \t")
+    """Drop the tokens up to the environment's end; one that never ends costs its name only."""
+    depth, at = 1, len(tokens) - 1
+    while at >= 0 and depth:
+        token = tokens[at].rstrip(" \t")
+        at -= 1
         if token in ("\\begin", "\\end"):
-            inner = "".join(_group(tokens)).rstrip("*").strip()
+            name = tokens[max(at - 4, 0) : at + 1][::-1]
+            inner = "".join(name).partition("{")[2].partition("}")[0].rstrip("*").strip()
             if inner == kind:
                 depth += 1 if token == "\\begin" else -1
+    if depth == 0:
+        del tokens[at + 1 :]
+        _group(tokens)
 
 
 def _math(opening: str, tokens: list[str], state: _State) -> None:
@@ -427,15 +469,16 @@ def _group(tokens: list[str]) -> list[str]:
 
 
 def _balanced(tokens: list[str], opening: str, closing: str) -> list[str]:
-    held: list[str] = []
-    depth = 1
-    while tokens:
-        token = tokens.pop()
-        depth += (token == opening) - (token == closing)
+    depth, at = 1, len(tokens)
+    while at > max(0, len(tokens) - MAX_GROUP):
+        at -= 1
+        depth += (tokens[at] == opening) - (tokens[at] == closing)
         if depth == 0:
-            break
-        held.append(token)
-    return held
+            held = tokens[:at:-1]
+            del tokens[at:]
+            return held
+    tokens.append(" ")
+    return []
 
 
 def _optional(tokens: list[str]) -> list[str] | None:

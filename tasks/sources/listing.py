@@ -88,20 +88,15 @@ def fingerprint(name: str, info: dict[str, Any]) -> str:
     return str(size)
 
 
-def folders(units: Iterable[Unit], loose: Sequence[str]) -> list[Unit]:
-    """Gather loose files in folders below the base into one unit a folder; other files stay units.
-
-    `loose` are the endings (in lower case) of files that belong together with their neighbours.
-    """
+def folders(units: Iterable[Unit]) -> list[Unit]:
+    """Gather loose files in folders below the base into one unit a folder; archives and files beside them stay units."""
     held: dict[str, list[Unit]] = {}
     result = []
     for unit in units:
         folder = unit.key.partition("/")[0] if "/" in unit.key else ""
         if folder and not unit.key.lower().endswith((".gz", ".tar", ".tgz", ".zip", ".xml", ".pdf")):
             held.setdefault(folder, []).append(unit)
-        elif (
-            unit.key.lower().endswith(tuple(loose)) or "/" in unit.key or unit.key.lower().endswith((".gz", ".tar", ".tgz", ".xml", ".pdf"))
-        ):
+        else:
             result.append(unit)
     for folder, files in held.items():
         url = files[0].url[: len(files[0].url) - len(files[0].key) + len(folder)] + "/"

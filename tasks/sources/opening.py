@@ -4,12 +4,13 @@ import bz2
 import io
 import itertools
 import lzma
+import re
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -143,21 +144,38 @@ def whole(unit: Unit) -> bytes:
     return b"".join(capped(chunks(unit)))
 
 
-def members(data: bytes) -> dict[str, bytes]:
-    """Read the files of a tar or zip archive held in memory, by name; links, devices and odd names are left out.
+class Members(NamedTuple):
+    """The files of an archive by name, and those that are left out, with the reason."""
 
-    Nothing is ever extracted to a path. Unreadable where the archive is damaged.
+    files: dict[str, bytes]
+    odd: tuple[tuple[str, str], ...]
+
+
+def members(data: bytes) -> Members:
+    """Read the files of a tar or zip archive held in memory; links and devices are not looked at.
+
+    Nothing is ever extracted to a path. A name that leads out of the archive is left out, one that
+    comes again gets a number. Unreadable where the archive is damaged.
     """
     found: dict[str, bytes] = {}
+    odd: list[tuple[str, str]] = []
     total = 0
     for name, content in _tar(data) if not data.startswith(b"PK") else _zip(data):
         total += len(content)
         if total > MAX_FILE_BYTES or len(found) >= MAX_MEMBERS:
             raise Unreadable("archive is too large")
         path = PurePosixPath(name.replace("\\", "/"))
-        if not path.is_absolute() and ".." not in path.parts and not path.name.startswith("._") and ":" not in path.parts[0]:
-            found[str(path)] = content
-    return found
+        if path.name.startswith("._"):
+            continue
+        if path.is_absolute() or ".." in path.parts or not path.parts or re.match(r"[A-Za-z]:[/\\]", name):
+            odd.append((name, "a name that leads out of the archive"))
+            continue
+        key, again = str(path), 1
+        while key in found:
+            again += 1
+            key = f"{path}~{again}"
+        found[key] = content
+    return Members(found, tuple(odd))
 
 
 def _tar(data: bytes) -> Iterator[tuple[str, bytes]]:

@@ -1,6 +1,7 @@
 """What rows of every source share: where they come from, as columns."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,10 +27,19 @@ def spanned(row: dict[str, Any], text: str) -> dict[str, Any]:
 
 def attrs(values: Mapping[str, Any]) -> str | None:
     """Write the leftover fields of a record as one JSON text; None where there are none."""
-    held = {name: value for name, value in values.items() if value not in (None, "", [])}
-    return json.dumps(held, ensure_ascii=False, sort_keys=True, default=str) if held else None
+    held = {name: _finite(value) for name, value in values.items() if value not in (None, "", [])}
+    return json.dumps(held, ensure_ascii=False, sort_keys=True, default=str, allow_nan=False) if held else None
+
+
+def _finite(value: Any) -> Any:
+    """Give the value with null for numbers that JSON cannot say."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(name): _finite(inner) for name, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def plain_text(value: Any) -> str:
     """Give a field's value as text: itself, or its JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return value if isinstance(value, str) else json.dumps(_finite(value), ensure_ascii=False, default=str)

@@ -1,11 +1,13 @@
 """Records of JSON lines, JSON, CSV and Parquet files; each bad one is named, none beside it is lost."""
 
 import codecs
+import contextlib
 import csv
 import io
 import itertools
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 import orjson
@@ -31,25 +33,28 @@ class Row(NamedTuple):
     fault: str = ""
 
 
-def read_rows(unit: Unit) -> Iterator[Row]:
-    """Read a unit's records by the ending of its name, a compression's ending apart."""
+def read_rows(unit: Unit, fields: Collection[str]) -> Iterator[Row]:
+    """Read a unit's records by the ending of its name, a compression's ending apart.
+
+    A JSON object with one of `fields` is a record; another may be a wrapper around a list of them.
+    """
     name = plain_name(unit.key)
     if name.endswith(".parquet"):
         yield from _parquet(unit)
     elif name.endswith(WHOLE):
-        yield from rows_in(name, whole(unit))
+        yield from rows_in(name, whole(unit), fields)
     else:
         yield from _lines(chunks(unit))
 
 
-def rows_in(name: str, data: bytes) -> Iterator[Row]:
+def rows_in(name: str, data: bytes, fields: Collection[str]) -> Iterator[Row]:
     """Read the records of a file held in memory by the ending of its name."""
     if name.endswith(".parquet"):
         yield from _batches(io.BytesIO(data))
     elif name.endswith((".csv", ".tsv")):
         yield from _csv(data)
     elif name.endswith(".json"):
-        yield from _json(data)
+        yield from _json(data, fields)
     else:
         yield from _lines(iter([data]))
 
@@ -112,7 +117,7 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _json(data: bytes) -> Iterator[Row]:
+def _json(data: bytes, fields: Collection[str]) -> Iterator[Row]:
     data = data if _is_utf8(data) and b"\0" not in data[:4] else decode(data).text.encode()
     try:
         value = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
@@ -121,20 +126,19 @@ def _json(data: bytes) -> Iterator[Row]:
         return
     if isinstance(value, dict):
         lists = [inner for inner in value.values() if isinstance(inner, list) and inner and isinstance(inner[0], dict)]
-        value = lists[0] if len(lists) == 1 and not {"messages", "conversations", "text", "prompt"} & set(value) else [value]
+        value = lists[0] if len(lists) == 1 and not set(fields) & set(value) else [value]
     for number, record in enumerate(value if isinstance(value, list) else [value], 1):
         yield Row(str(number), record) if isinstance(record, dict) else Row(str(number), {}, "not an object")
 
 
 def _csv(data: bytes) -> Iterator[Row]:
-    lines = io.StringIO(decode(data).text).readlines()
-    delimiter = _delimiter(lines)
+    delimiter, lines = _told(io.StringIO(decode(data).text).readlines())
     csv.field_size_limit(MAX_LINE_BYTES)
     names: list[str] = []
     for place, cells, fault in _records(lines, delimiter):
         if fault:
             yield Row(str(place), {}, fault)
-        elif not names:
+        elif not names and any(cells):
             names = _named(cells)
             yield from (Row(str(place), {}, f"column {name} comes again, read as {new}") for name, new in _again(cells, names))
         elif any(cells):
@@ -144,40 +148,49 @@ def _csv(data: bytes) -> Iterator[Row]:
             )
 
 
+def _told(lines: list[str]) -> tuple[str, list[str]]:
+    """Give the delimiter, and the lines of the table: a first line `sep=;` is for spreadsheets."""
+    told = re.fullmatch(r"sep=(.)\n?", lines[0]) if lines else None
+    return (told[1], ["\n", *lines[1:]]) if told else (_delimiter(lines), lines)
+
+
 def _delimiter(lines: list[str]) -> str:
     outside = "".join((lines[0] if lines else "").split('"')[::2])
     return max(DELIMITERS, key=lambda sign: (outside.count(sign), -DELIMITERS.index(sign)))
 
 
 def _records(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str], str]]:
-    """Yield each record with the line that it begins on; a quote that is never closed costs its own line, not those after it."""
+    """Yield each record with the line that it begins on.
+
+    Quotes must be as RFC 4180 has them, or escaped by backslashes; a record in which they are not
+    costs its own line, not those after it. In files parted by tabs they may be letters like others.
+    """
     start = 0
     while start < len(lines):
         base = start
-        reader = csv.reader((lines[number] for number in range(base, len(lines))), delimiter=delimiter)
+        reader = csv.reader((lines[number] for number in range(base, len(lines))), delimiter=delimiter, strict=True)
         while start < len(lines):
             try:
-                cells = next(reader)
-            except csv.Error as error:
-                fault, stop = f"broken CSV: {error}", start + 1
-            else:
+                cells, fault = next(reader), ""
                 stop = base + reader.line_num
-                risky = stop - start > 1 or stop == len(lines)
-                fault = "quote never closed" if risky and not _closed(lines[start:stop], delimiter) else ""
-            if fault:
-                yield start + 1, [], fault
-                start += 1
+            except csv.Error as error:
+                cells, stop, fault = _otherwise(lines, start, delimiter, str(error))
+                yield start + 1, cells, fault
+                start = stop
                 break
             yield start + 1, cells, ""
             start = stop
 
 
-def _closed(lines: list[str], delimiter: str) -> bool:
-    try:
-        next(csv.reader(lines, delimiter=delimiter, strict=True))
-    except csv.Error:
-        return False
-    return True
+def _otherwise(lines: list[str], start: int, delimiter: str, error: str) -> tuple[list[str], int, str]:
+    """Read a record with odd quotes in another way: its cells, the line after it, and what is wrong where none fits."""
+    if "\\" in lines[start]:
+        reader = csv.reader((lines[number] for number in range(start, len(lines))), delimiter=delimiter, strict=True, escapechar="\\")
+        with contextlib.suppress(csv.Error):
+            return next(reader), start + reader.line_num, ""
+    if delimiter == "\t":
+        return next(csv.reader([lines[start]], delimiter=delimiter, quoting=csv.QUOTE_NONE)), start + 1, ""
+    return [], start + 1, "broken CSV: larger than a cell may be" if "field limit" in error else "broken CSV: quotes out of place"
 
 
 def _named(cells: list[str]) -> list[str]:
@@ -204,9 +217,25 @@ def _batches(stream: Any) -> Iterator[Row]:
     number = 0
     try:
         with pq.ParquetFile(stream) as file:
+            names = _named(file.schema_arrow.names)
+            yield from (
+                Row("schema", {}, f"column {old} comes again, read as {new}") for old, new in _again(file.schema_arrow.names, names)
+            )
             for batch in file.iter_batches(batch_size=2000):
-                for value in batch.to_pylist():
+                for values in zip(*map(_values, batch.columns), strict=True):
                     number += 1
-                    yield Row(str(number), value)
+                    yield Row(str(number), dict(zip(names, values, strict=True)))
     except pa.ArrowException as error:
         raise Unreadable("not a readable Parquet file") from error
+
+
+def _values(column: Any) -> list[Any]:
+    """Give a column's values; those that Python cannot hold, as times before its calendar, as texts or null."""
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError):
+        pass
+    try:
+        return list(column.cast(pa.string()).to_pylist())
+    except pa.ArrowException:
+        return [None] * len(column)

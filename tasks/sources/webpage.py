@@ -55,6 +55,10 @@ _BLOCKS = frozenset(
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{2,40})""", re.IGNORECASE)
 
 
+_KEPT = "\ue000"
+"""Stands for the next text that is kept as it is, inside `pre`."""
+
+
 def charset_of(page: bytes) -> str | None:
     """Give the charset that a page declares in its first bytes (WHATWG HTML: within 1024)."""
     found = _CHARSET.search(page[:1024])
@@ -64,18 +68,33 @@ def charset_of(page: bytes) -> str | None:
 def read_html(text: str) -> tuple[str, str]:
     """Give a page's title and its main text, blocks parted by empty lines; both empty for what is no page."""
     try:
-        tree = html.document_fromstring(text.encode(), parser=html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True))
+        tree = html.document_fromstring(
+            text.replace(_KEPT, "").encode(), parser=html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True)
+        )
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return "", ""
     etree.strip_elements(tree, *_LEFT_OUT, with_tail=False)
     title = " ".join((tree.findtext(".//title") or "").split())
-    mains: Any = tree.xpath("//main|//article|//*[@role='main']")
-    root = max(mains, key=lambda element: len(element.text_content())) if mains else tree.find("body")
+    mains: Any = tree.xpath("//main|//*[@role='main']") or tree.xpath("//article[not(ancestor::article)]")
+    body = tree.find("body")
+    roots = mains or ([] if body is None else [body])
+    kept = [_kept(element) for root in roots for element in list(root.iter("pre"))]
     pieces: list[str] = []
-    if root is not None:
+    for root in roots:
         _gather(root, pieces)
+        pieces.append("\n")
     blocks = (" ".join(block.split()) for block in re.split(r"\n+", "".join(pieces)))
-    return title, "\n\n".join(block for block in blocks if block)
+    text = "\n\n".join(block for block in blocks if block)
+    return title, re.sub(_KEPT, lambda _: kept.pop(0), text)
+
+
+def _kept(element: Any) -> str:
+    """Take a preformatted text out of its place, and leave a sign there."""
+    text = str(element.text_content()).strip("\n")
+    tail = element.tail
+    element.clear()
+    element.text, element.tail = _KEPT, tail
+    return text
 
 
 def _gather(root: etree._Element, pieces: list[str]) -> None:

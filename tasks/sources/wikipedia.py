@@ -21,9 +21,14 @@ LICENCE = "CC-BY-SA-4.0"
 ROWS = 500
 
 _REDIRECT = re.compile(r"^\s*#\s*[\w ]{2,20}\s*:?\s*\[\[", re.IGNORECASE)
-_DISAMBIGUATION = re.compile(
-    r"\{\{\s*(?:[\w ]*disambig[\w ]*|dab|hndis|geodis|begriffsklärung|homonymie|desambiguación|disambigua|dp)\s*[|}]", re.IGNORECASE
-)
+_DISAMBIGUATION_NAMES = (
+    r"[\w ]*disambig[\w ]*", "dab", "hndis", "geodis", "begriffsklärung", "homonymie", "desambiguación", "desambiguação", "desambiguació",
+    "disambigua", "doorverwijspagina", "dp", "неоднозначность", "багатозначність", "曖昧さ回避", "消歧义页?", "消歧義頁?", "동음이의",
+    "ujednoznacznienie", "rozcestník", "förgrening", "flertydig", "peker", "täsmennyssivu", "egyértelmű", "anlam ayrımı", "توضیح",
+    "פירושונים", "αποσαφήνιση", "trang định hướng", "dezambiguizare", "пояснение", "višeznačna odrednica", "вишезначна одредница",
+)  # fmt: skip
+"""Templates by which Wikipedias mark pages that only tell names apart; `__DISAMBIG__` is for all."""
+_DISAMBIGUATION = re.compile(rf"\{{\{{\s*(?:{'|'.join(_DISAMBIGUATION_NAMES)})\s*[|}}]|__DISAMBIG__", re.IGNORECASE)
 
 
 class Wikipedia(SourceStep):

@@ -126,3 +126,22 @@ def test_two_sinks_tell_their_rows_apart(tmp_path: Path) -> None:
     manifest = json.loads((Path(dataset.url) / "manifest.json").read_text())
     hashes = {entry["path"]: entry["sha256"] for entry in manifest["files"]}
     assert all(hashes[entry["@id"]] == entry["sha256"] for entry in plain["distribution"] if "sha256" in entry)
+
+
+def test_a_limit_of_the_command_line_only_lowers(tmp_path: Path) -> None:
+    write_notes(tmp_path / "notes", 12)
+    recipe = "name: x\nsteps:\n  n: {use: files, path: 'notes/*', limit: LIMIT}\n  w: {use: write}\n"
+    assert build(recipe.replace("LIMIT", "2"), limit=5).published.splits == {"train": 2}
+    assert build(recipe.replace("LIMIT", "9"), limit=5).published.splits == {"train": 5}
+    assert build(recipe.replace("LIMIT", "{units: 3}"), limit=5).published.splits == {"train": 3}
+
+
+def test_a_byte_that_changed_in_a_published_file_is_mended_by_a_build(tmp_path: Path) -> None:
+    write_notes(tmp_path / "notes", 12)
+    recipe = "name: x\nsteps:\n  n: {use: files, path: 'notes/*'}\n  w: {use: write}\n"
+    dataset = build(recipe)
+    (path,) = Path(dataset.url).glob("data/*")
+    good = path.read_bytes()
+    path.write_bytes(good[:-9] + b"X" + good[-8:])
+    build(recipe)
+    assert path.read_bytes() == good

@@ -69,6 +69,8 @@ steps:
         (GOOD.replace("use: passages}", "use: filter, rules: {gopher-quality: {min_words: 9, max_words: 4}}}"), "no row can pass"),
         (GOOD.replace("use: passages}", "use: filter, rules: {style: }}"), "bounds nothing"),
         (GOOD.replace('path: "*.txt"', "path: []"), "at least 1 item"),
+        (GOOD.replace("s: {use: scramble}", "v: {use: split, test: 1}\n  s: {use: scramble, from: v}\n  t: {use: scramble, from: p}\n  u: {use: dedup, from: [s, t]}"), "`s` by `v`, `t` by nothing"),
+        (GOOD.replace("use: passages}", "use: columns, columns: {id: title}}"), "Dartboard fills itself"),
         ("[1, 2]\n", "a recipe is a mapping"),
         ("name: [\n", "is not YAML"),
         ("a: " + "[" * 60 + "]" * 60 + "\n", "nested more than 50 deep"),
@@ -128,6 +130,11 @@ def test_the_canonical_form_reads_back_to_itself() -> None:
     canonical = read_recipe(GOOD).canonical()
     assert read_recipe(canonical).canonical() == canonical
     assert canonical["steps"]["p"] == {"use": "passages", "from": ["a"]}
+
+
+def test_subsets_that_are_divided_differently_are_warned_of() -> None:
+    text = GOOD.replace("  w: {use: write}", "  v: {use: split, from: p, test: 1}\n  w: {use: write}\n  x: {use: write, from: s}")
+    assert "share rows of test and train" in warnings(read_recipe(text))[0]
 
 
 def test_what_can_never_pass_is_warned_of() -> None:

@@ -8,6 +8,8 @@ import zipfile
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tasks.errors import SourceError
@@ -15,6 +17,7 @@ from tasks.sources.arxiv import Arxiv
 from tasks.sources.charset import decode
 from tasks.sources.files import Files, Seeds
 from tasks.sources.gutenberg import Gutenberg
+from tasks.sources.latex import flatten, read_latex
 from tasks.sources.wikipedia import Wikipedia
 from tasks.sources.wikitext import read_wikitext
 from tests.sources.helpers import read_all, reasons
@@ -92,7 +95,7 @@ def test_a_quote_that_is_never_closed_costs_its_own_line(tmp_path: Path) -> None
     rows, skips = read_all(Seeds(path="x", columns={"input": "q", "output": "a"}), [str(tmp_path)])
     assert [row["input"] for row in rows] == ["q2", "q3", "q4", "q6"]
     assert rows[1]["output"] == "two\nlines"
-    assert [(skip.place, skip.reason) for skip in skips] == [(place, "quote never closed") for place in ("2", "7", "9")]
+    assert [(skip.place, skip.reason) for skip in skips] == [(place, "broken CSV: quotes out of place") for place in ("2", "7", "9")]
 
 
 def test_a_column_that_comes_again_hides_nothing(tmp_path: Path) -> None:
@@ -324,3 +327,153 @@ def test_what_a_row_says_of_itself_is_kept(tmp_path: Path) -> None:
     (tmp_path / "b.jsonl").write_text("\n".join(json.dumps(record) for record in records))
     rows, _ = read_all(Seeds(path="x"), [str(tmp_path / "b.jsonl")])
     assert [row["system"] for row in rows][-1] == "s"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (r"Before. \iffalse hidden \else seen \fi after.", "Before. seen after."),
+        (r"A \ifx\a\b first \else second \fi end.", "A first end."),
+        (r"One \iffalse two \iftrue three \fi four \fi five.", "One five."),
+        (r"It holds $a \iff b$ always.", "It holds $a \\iff b$ always."),
+        (r"\newif\ifdraft \ifdraft yes \fi kept.", "yes kept."),
+        (r"Open \iffalse without end.", "Open without end."),
+        (r"\verb|100%| stays here. More.", "100% stays here. More."),
+        (r"Use \lstinline!x{y! or \verb+a_b+.", "Use x{y or a_b."),
+        (r"A note\footnote{never closed and more words.", "A note never closed and more words."),
+        (r"Before. \begin{figure} lost? After it.", "Before.\n\nlost? After it."),
+        (r"Before. \begin{figure}\begin{figure}x\end{figure}y\end{figure} After it.", "Before.\n\nAfter it."),
+    ],
+)
+def test_latex_shows_what_a_reader_would_see(source: str, expected: str) -> None:
+    paper = read_latex(flatten("m", {"m": "\\begin{document}\n" + source + "\n\\end{document}"}))
+    assert paper.outline.text() == expected
+
+
+def test_macros_without_end_cost_one_paper_and_say_so(tmp_path: Path) -> None:
+    bomb = "".join(
+        f"\\newcommand{{\\m{chr(98 + n)}}}{{{chr(92)}m{chr(97 + n)}" * 1 + f"{chr(92)}m{chr(97 + n)} " * 9 + "}" for n in range(12)
+    )
+    text = "\\documentclass{article}\\newcommand{\\ma}{word }" + bomb + "\\begin{document}" + prose(1) + "\\mm\\end{document}"
+    (tmp_path / "2601.00001.tex").write_text(text)
+    (tmp_path / "2601.00002.tex").write_text("\\documentclass{article}\\begin{document}" + prose(2) + "\\end{document}")
+    (tmp_path / "2601.00003.txt").write_text("plain")
+    rows, skips = read_all(Arxiv(path="x", licences="any"), [str(tmp_path)])
+    assert [row["unit"] for row in rows] == ["2601.00002.tex"]
+    assert {skip.file: skip.reason for skip in skips} == {"2601.00001.tex": "macros without end", "2601.00003.txt": "not LaTeX"}
+
+
+CHAT = {
+    "a call of a tool": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "", "tool_calls": [{"id": 1}]}, {"role": "tool", "content": "r"}, {"role": "assistant", "content": "a"}],
+    "a system message in the middle": [{"role": "user", "content": "q"}, {"role": "system", "content": "s"}, {"role": "assistant", "content": "a"}],
+    "two answers in a row": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}, {"role": "assistant", "content": "b"}],
+    "an answer to a tool": [{"role": "user", "content": "q"}, {"role": "tool", "content": "r"}, {"role": "assistant", "content": "a"}],
+    "an odd role": [{"role": ["user"], "content": "q"}, {"role": "assistant", "content": "a"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", CHAT)
+def test_a_conversation_that_a_pair_cannot_hold_is_skipped_and_never_bent(tmp_path: Path, odd: str) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"messages": CHAT[odd]}) + '\n{"input": "q", "output": "a"}\n')
+    rows, skips = read_all(Seeds(path="x"), [str(tmp_path)])
+    assert [row["input"] for row in rows] == ["q"]
+    assert len(skips) == 1
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"input": "i", "output": "o", "system": {"x": 1}}, {"input": "i", "output": "o", "rejected": ["x"]}, {"instruction": ["x"], "output": "o"},
+        {"input": "i", "output": "o", "tools": "not json"}, {"prompt": "p", "completion": "c", "system": ["s"]},
+        {"id": 1, "source": "s", "unit": "u", "span": None, "attrs": {}, "group": "g", "input": "i", "output": "o"},
+    ],
+)  # fmt: skip
+def test_a_field_of_another_type_costs_its_own_row(tmp_path: Path, record: dict[str, object]) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps(record) + '\n{"input": "q", "output": "a"}\n')
+    rows, skips = read_all(Seeds(path="x"), [str(tmp_path)])
+    assert [row["input"] for row in rows] == ["q"]
+    assert len(skips) == 1
+
+
+def test_columns_that_are_named_are_obeyed_whatever_else_a_record_holds(tmp_path: Path) -> None:
+    records = [
+        {"question": "Q1", "answer": "A1", "messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]},
+        {"question": "Q2", "answer": "A2", "instruction": "meta", "turns": 3, "completion": "c", "text": "t"},
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, records)))
+    rows, skips = read_all(Seeds(path="x", columns={"input": "question", "output": "answer"}), [str(tmp_path)])
+    assert [(row["input"], row["output"]) for row in rows] == [("Q1", "A1"), ("Q2", "A2")]
+    assert json.loads(rows[1]["attrs"]) == {"instruction": "meta", "turns": 3, "completion": "c", "text": "t"}
+    assert not skips
+
+
+def test_columns_may_be_swapped_and_used_twice(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"input": "a", "output": "b"}\n')
+    (row,), _ = read_all(Seeds(path="x", columns={"input": "output", "output": "input", "title": "input"}), [str(tmp_path)])
+    assert (row["input"], row["output"], row["title"]) == ("b", "a", "a")
+
+
+def test_null_fields_are_absent_and_numbers_that_json_lacks_are_null(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"messages": null, "prompt": null, "input": "q", "output": "a"}\n')
+    pl.DataFrame({"text": ["words"], "score": [float("nan")], "topic": ["sea"]}).write_parquet(tmp_path / "b.parquet")
+    rows, _ = read_all(Seeds(path="x"), [str(tmp_path / "a.jsonl")])
+    assert rows[0]["input"] == "q"
+    (row,), _ = read_all(Files(path="x"), [str(tmp_path / "b.parquet")])
+    assert json.loads(row["attrs"]) == {"score": None, "topic": "sea"}
+
+
+def test_a_record_of_its_own_is_no_wrapper(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"input": "x", "output": "y", "sources": [{"url": "u"}]}')
+    (row,), _ = read_all(Seeds(path="x"), [str(tmp_path)])
+    assert row["output"] == "y"
+    (tmp_path / "a.json").write_text('{"body": "main", "comments": [{"body": "comment"}]}')
+    (row,), _ = read_all(Files(path="x", columns={"text": "body"}), [str(tmp_path)])
+    assert row["text"] == "main"
+
+
+def test_what_a_step_says_of_its_rows_holds_for_rows_of_our_own_form_too(tmp_path: Path) -> None:
+    own = {"id": "a", "source": "s", "unit": "u", "span": None, "attrs": None, "group": "g", "text": "words"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(own))
+    (row,), _ = read_all(Files(path="x", private=True, licence="MIT"), [str(tmp_path)])
+    assert (row["private"], row["licence"]) == (True, "MIT")
+
+
+@pytest.mark.parametrize(
+    ("data", "cells"),
+    [
+        ('n,text\n1,"He said \\"hi\\" to me"\n', ['He said "hi" to me']),
+        ('n,text\n1,"x" y\n2,good\n', ["good"]),
+        ('n\ttext\n1\t"Quoted start" then more\n', ['"Quoted start" then more']),
+        ("sep=;\nn;text\n1;a,b\n", ["a,b"]),
+    ],
+    ids=["backslashes", "out of place", "letters in a TSV", "a line for spreadsheets"],
+)
+def test_odd_quotes_are_read_right_or_not_at_all(tmp_path: Path, data: str, cells: list[str]) -> None:
+    (tmp_path / ("a.tsv" if "\t" in data else "a.csv")).write_text(data)
+    rows, _ = read_all(Files(path="x"), [str(tmp_path)])
+    assert [row["text"] for row in rows] == cells
+
+
+def test_times_before_the_calendar_cost_nothing(tmp_path: Path) -> None:
+    table = pa.table({"text": ["words", "more"], "at": pa.array([-(10**18), 0], pa.timestamp("us"))})
+    pq.write_table(table, tmp_path / "a.parquet")
+    rows, _ = read_all(Files(path="x"), [str(tmp_path)])
+    assert [row["text"] for row in rows] == ["words", "more"]
+
+
+def test_members_left_out_are_named_and_equal_names_are_kept_apart(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name, data in (("10:30 notes.txt", b"one"), ("b.txt", b"two"), ("b.txt", b"three"), ("../up.txt", b"four")):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    rows, skips = read_all(Files(path="x"), [str(tmp_path)])
+    assert sorted(row["text"] for row in rows) == ["one", "three", "two"]
+    assert [(skip.place, skip.reason) for skip in skips] == [("../up.txt", "a name that leads out of the archive")]
+
+
+def test_pages_keep_their_lines_their_articles_and_are_known_when_packed(tmp_path: Path) -> None:
+    page = b"<html><body><article><p>First.</p></article><article><pre>a = 1\nb = 2</pre></article></body></html>"
+    (tmp_path / "a.html.gz").write_bytes(gzip.compress(page))
+    (row,), _ = read_all(Files(path="x"), [str(tmp_path)])
+    assert row["text"] == "First.\n\na = 1\nb = 2"

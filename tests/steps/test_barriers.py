@@ -234,3 +234,16 @@ def test_rows_are_apportioned_to_the_last(sizes: list[int], rows: int) -> None:
     assert sum(given_) == min(rows, sum(sizes))
     assert all(0 <= part <= size for part, size in zip(given_, sizes, strict=True))
     assert rows < len(sizes) or all(given_)
+
+
+def test_chats_that_end_alike_are_not_the_same_and_null_is_like_nothing() -> None:
+    turns = [[{"role": "user", "content": f"Is it {n}?"}, {"role": "assistant", "content": "Maybe."}] for n in ("one", "two")]
+    chats = conform(pl.DataFrame({"id": ["a", "b"], "input": ["Sure?"] * 2, "output": ["Yes."] * 2, "turns": turns}), "pairs")
+    assert settle(Dedup(near=Near()), chats)["keep"].all()
+    assert settle(Dedup(by=("title",)), documents([str(n) for n in range(5)]))["keep"].all()
+
+
+def test_inputs_that_differ_in_case_and_spaces_only_share_a_split() -> None:
+    rows = {"id": [f"r{n}" for n in range(40)], "input": [f"question {n // 2}" + (" !" if n % 2 else "") for n in range(40)], "output": [f"{n} {'x' * n}" for n in range(40)]}  # fmt: skip
+    made = settle(Split(test=0.4), conform(pl.DataFrame(rows), "pairs"))["split"].to_list()
+    assert made[::2] == made[1::2]

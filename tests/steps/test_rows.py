@@ -223,6 +223,48 @@ def test_a_quote_in_the_name_of_a_field_is_no_syntax() -> None:
     assert (row["one"], row["two"]) == ("1", "2")
 
 
+def test_null_is_never_printed_as_a_word() -> None:
+    halves = Template(input="{{ text }}", output="{{ title }}").apply(documents("x"), CONTEXT)
+    assert halves.dropped["reason"].to_list() == ["template failed: TemplateError: a value is null"]
+    (row,) = Template(input="{{ text }}", output='{{ title or "none" }}').apply(documents("x"), CONTEXT).kept.to_dicts()
+    assert row["output"] == "none"
+
+
+def test_a_lifted_text_that_is_absent_drops_its_row() -> None:
+    halves = Columns(columns={"text": "attrs.s"}).apply(documents("x", "y", attrs='{"t": 1}'), CONTEXT)
+    assert halves.dropped.rows() == [("a/0", "no text"), ("a/1", "no text")]
+
+
+def test_offsets_that_no_longer_hold_are_not_told() -> None:
+    frame = documents("two  spaces " + prose(1, 3), span={"file": "f", "start": 0, "end": 9})
+    tidy = Normalise().apply(frame, CONTEXT).kept
+    (row,) = Passages(words=Words(min=5, max=90)).apply(tidy, CONTEXT).kept.to_dicts()
+    assert row["span"] == {"file": "f", "start": None, "end": None}
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "write", "expected"),
+    [
+        ("a,b\n1.10,007\n", "csv", "json", [{"a": "1.10", "b": "007"}]),
+        ("a,b\n1e5,-0\n", "csv", "json", [{"a": "1e5", "b": "-0"}]),
+        ("a,b\n1.5,12\n", "csv", "json", [{"a": 1.5, "b": 12}]),
+        ('{"a": 12345678901234567890.123}', "json", "yaml", None),
+        ('[{"a": "\\ud800"}]', "json", "csv", None),
+        ('{"a": ' + "1" * 30 + "}", "json", "yaml", {"a": int("1" * 30)}),
+    ],
+)
+def test_numbers_change_no_digit_on_the_way(text: str, read: Any, write: Any, expected: Any) -> None:
+    halves = Transcode(read=read, write=write).apply(documents(text), CONTEXT)
+    assert [json.loads(convert(row, write, "json")) if write != "json" else json.loads(row) for row in halves.kept["output"]] == (
+        [] if expected is None else [expected]
+    )
+
+
+def test_a_long_cell_is_a_cell() -> None:
+    halves = Transcode(read="csv", write="json").apply(documents("a\n" + "x" * 200_000 + "\n"), CONTEXT)
+    assert halves.kept.height == 1
+
+
 def test_columns_of_any_name_pass_through_passages() -> None:
     own = dict.fromkeys(("words", "passage", "start", "end", "n", "place"), "mine")
     (row,) = Passages(words=Words(min=5, max=60)).apply(documents(prose(1, 2), **own), CONTEXT).kept.to_dicts()

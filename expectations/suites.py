@@ -44,19 +44,27 @@ def load(name: str, text: str | None) -> list[Expectation]:
     if not isinstance(listed, list) or not listed:
         faults.append(Fault("expectations", "a suite is a mapping with a list `expectations`", file=name))
         raise RecipeError(faults)
-    for place, entry in enumerate(listed):
-        rule, remedy = _wrong(entry), ""
-        if not rule and entry["type"] not in known_types():
-            rule, remedy = "is no expectation of Great Expectations", nearest(entry["type"], known_types())
-        if rule:
-            shown = entry["type"] if remedy or rule.startswith("is no") else str(entry)[:80]
-            faults.append(Fault(f"expectations[{place}]", rule, shown, remedy, file=name, line=marked.line(("expectations", place))))
+    faults.extend(
+        replace(fault, file=name, line=marked.line(("expectations", place)))
+        for place, entry in enumerate(listed)
+        if (fault := _fault(place, entry))
+    )
     if faults:
         raise RecipeError(faults)
     return [
         Expectation(entry["type"], entry.get("kwargs") or {}, entry.get("severity", "critical"), name, marked.line(("expectations", place)))
         for place, entry in enumerate(listed)
     ]
+
+
+def _fault(place: int, entry: Any) -> Fault | None:
+    rule = _wrong(entry)
+    if rule:
+        return Fault(f"expectations[{place}]", rule, str(entry)[:80])
+    if entry["type"] in known_types():
+        return None
+    remedy = nearest(entry["type"], known_types())
+    return Fault(f"expectations[{place}]", "is no expectation of Great Expectations", entry["type"], remedy)
 
 
 def _wrong(entry: Any) -> str:

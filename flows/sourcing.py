@@ -41,19 +41,28 @@ def source(stage: Stage, scene: Scene) -> Phases:
             brought, missed = yield from _brought(scene, call, step, run)
             lost.extend(missed)
             dones.extend((yield [_reading(scene, call, shard, left) for shard in brought if shard]))
-    made = [Shard(done.part("text.parquet")) for done in dones]
+    made, beyond = yield from _trimmed(scene, call, step, dones)
     rows = sum(shard.text.rows for shard in made)
-    beyond = max(rows - limit.rows, 0) if limit.rows else 0
-    if beyond:
-        (trimmed,) = yield [_trimming(scene, call, made[-1], made[-1].text.rows - beyond, step.pick)]
-        made[-1] = made[-1].beside(trimmed.part("columns.parquet"))
-    skipped = summed([done.report["skipped"] for done in (*lost, *dones)])
     report = report_of(
-        scene, name, 0, rows - beyond, {"beyond limit": beyond} if beyond else {}, skipped=skipped,
+        scene, name, 0, rows - beyond, {"beyond limit": beyond} if beyond else {},
+        skipped=summed([done.report["skipped"] for done in (*lost, *dones)]),
         units=sum(done.report["units"] for done in dones), parts={"skips": addresses(scene, [*lost, *dones], "skips.parquet")},
         **({"sampled": sampled / max(total, 1)} if scene.site.sample else {}),
     )  # fmt: skip
     return Result(tuple(made), reports=(report,))
+
+
+def _trimmed(
+    scene: Scene, call: Call, step: SourceStep, dones: Sequence[Done]
+) -> Generator[list[Job], list[Done], tuple[list[Shard], int]]:
+    """Lay a column beside the last shard where it has more rows than the limit; give the shards, and the rows beyond."""
+    limit = _limit(step).rows
+    made = [Shard(done.part("text.parquet")) for done in dones]
+    beyond = max(sum(shard.text.rows for shard in made) - limit, 0) if limit else 0
+    if beyond:
+        (trimmed,) = yield [_trimming(scene, call, made[-1], made[-1].text.rows - beyond, step.pick)]
+        made[-1] = made[-1].beside(trimmed.part("columns.parquet"))
+    return made, beyond
 
 
 def _found(scene: Scene, name: str, step: SourceStep) -> Generator[list[Job], list[Done], list[Unit]]:

@@ -125,6 +125,10 @@ class Unit:
     """Changes when the content does."""
     start: int = 0
     end: int | None = None
+    head: int = 0
+    """Bytes of the file's beginning that stand before the range when it is read, as the head of a dump."""
+    note: str = ""
+    """What the listing says of the unit besides."""
     others: tuple[str, ...] = ()
     """Other addresses of the same, tried in order where there is nothing at `url`."""
 

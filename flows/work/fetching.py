@@ -84,7 +84,7 @@ async def _one(step: RemoteStep, unit: Unit, work: Place, web: Web, target: Path
         except Unfetched as error:
             return str(error)
     held = done.files["body"]
-    return replace(unit, url=work.address(f"{key}/body"), bytes=held.bytes, fingerprint=held.sha256, start=0, end=None, others=())
+    return replace(unit, url=work.address(f"{key}/body"), bytes=held.bytes, fingerprint=held.sha256, start=0, end=None, head=0, others=())
 
 
 async def _fetched(step: RemoteStep, unit: Unit, work: Place, web: Web, target: Path, key: str) -> Done:
@@ -93,7 +93,8 @@ async def _fetched(step: RemoteStep, unit: Unit, work: Place, web: Web, target: 
     for place, url in enumerate(addresses):
         try:
             if unit.end is not None:
-                await asyncio.to_thread(target.write_bytes, await web.part(url, unit.start, unit.end))
+                head = await web.part(url, 0, unit.head) if unit.head else b""
+                await asyncio.to_thread(target.write_bytes, head + await web.part(url, unit.start, unit.end))
             else:
                 await web.download(url, target, Wanted(kinds=step.kinds()))
         except Unfetched as error:

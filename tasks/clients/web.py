@@ -351,22 +351,32 @@ def _unwrap(part: Path, response: httpx.Response) -> None:
 
 def _checked(url: str, part: Path, wanted: Wanted, response: httpx.Response) -> tuple[int, str]:
     """Give bytes and hash of a whole body; what is not as wanted is thrown away."""
-    sums = {name: hashlib.new(name) for name in ("sha256", "sha1", "md5")}
+    size, head, sums = _summed(part)
+    told = str(response.headers.get("content-range", "")).rpartition("/")[2]
+    if told.isdigit() and int(told) != size:
+        raise _Broken(f"{size} bytes came of {told}")
+    wrong = [
+        f"its {name} is not what the source says" for name in sums if getattr(wanted, name) and sums[name] != getattr(wanted, name).lower()
+    ]
+    if wanted.bytes is not None and wanted.bytes != size:
+        wrong.append(f"{size} bytes came of {wanted.bytes}")
+    if wrong:
+        part.unlink()
+        raise _Broken(wrong[0])
+    if wanted.kinds and sniff(head) not in wanted.kinds:
+        part.unlink()
+        raise Unfetched(f"{url}: is {sniff(head)}, not {' or '.join(wanted.kinds)}")
+    return size, sums["sha256"]
+
+
+def _summed(path: Path) -> tuple[int, bytes, dict[str, str]]:
+    """Give a file's size, its first bytes and its hashes."""
+    sums = {name: hashlib.new(name, usedforsecurity=False) for name in ("sha256", "sha1", "md5")}
     size, head = 0, b""
-    with part.open("rb") as stream:
+    with path.open("rb") as stream:
         while chunk := stream.read(1 << 20):
             head = head or chunk[:4096]
             size += len(chunk)
             for total in sums.values():
                 total.update(chunk)
-    told = str(response.headers.get("content-range", "")).rpartition("/")[2]
-    if told.isdigit() and int(told) != size:
-        raise _Broken(f"{size} bytes came of {told}")
-    hashes = [name for name in sums if getattr(wanted, name) and sums[name].hexdigest() != getattr(wanted, name).lower()]
-    if hashes or (wanted.bytes is not None and wanted.bytes != size):
-        part.unlink()
-        raise _Broken(f"its {hashes[0]} is not what the source says" if hashes else f"{size} bytes came of {wanted.bytes}")
-    if wanted.kinds and sniff(head) not in wanted.kinds:
-        part.unlink()
-        raise Unfetched(f"{url}: is {sniff(head)}, not {' or '.join(wanted.kinds)}")
-    return size, sums["sha256"].hexdigest()
+    return size, head, {name: total.hexdigest() for name, total in sums.items()}

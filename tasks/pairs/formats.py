@@ -126,19 +126,24 @@ def _typed(kind: str, text: str) -> Any:
 
 def _record_of(element: etree._Element, kind: str | None, text: str) -> Any:
     empty = kind == "object" and len(element.attrib) == 1 and not text.strip() and not len(element)
-    plain = {f"@{name!s}": value for name, value in element.items()}
-    if empty or not (len(element) or plain):
+    held: dict[str, Any] = {f"@{name!s}": value for name, value in element.items()}
+    if empty or not (len(element) or held):
         return {} if empty else text
-    held: dict[str, Any] = dict(plain)
-    if len(element) and any(word.strip() for word in (text, *(child.tail or "" for child in element))):
+    if not len(element):
+        return held | {"#text": text} if text else held
+    if any(word.strip() for word in (text, *(child.tail or "" for child in element))):
         raise Lossy("text between elements, whose order would be lost")
+    _add_children(held, element)
+    return held
+
+
+def _add_children(held: dict[str, Any], element: etree._Element) -> None:
     before = ""
     for child in element:
         if child.tag != before and str(child.tag) in held:
             raise Lossy("elements of one name apart from each other, whose order would be lost")
         before = str(child.tag)
         _add_child(held, before, _value_of(child))
-    return held if len(element) or not text else held | {"#text": text}
 
 
 def _add_child(held: dict[str, Any], tag: str, value: Any) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from tasks.frames import Skip, frame_of
 from tasks.sources.charset import decode
 from tasks.sources.eprint import read_eprint
-from tasks.sources.latex import Paper, flatten, main_file, read_latex
+from tasks.sources.latex import Paper, read_latex
+from tasks.sources.latexsource import flatten, main_file
 from tasks.sources.listing import folders, list_files
 from tasks.sources.opening import Unreadable, chunks
 from tasks.sources.origin import attrs, origin, spanned

@@ -167,6 +167,7 @@ class Files(SourceStep):
         return good, skips
 
     def _record(self, row: Row, unit: Unit, step: str) -> list[dict[str, Any]]:
+        """Give the rows of a record: one, or one for each answer of a conversation."""
         if row.fault:
             raise NotPair(row.fault)
         if {"id", "source", "unit", "span", "attrs", "group"} <= set(row.value):
@@ -177,12 +178,16 @@ class Files(SourceStep):
         named = {ours: row.value[theirs] for ours, theirs in self.columns.items()}
         rest = {name: value for name, value in row.value.items() if name not in self.columns.values()}
         base = origin(step, self.use, unit, row.place)
-        if self.kind == "documents":
-            text = named.get("text", rest.get("text"))
-            if not isinstance(text, str) or not text.strip():
-                raise NotPair("no text")
-            left = rest if "text" in named else {name: value for name, value in rest.items() if name != "text"}
-            return [spanned(base | self._about(named, left), text)]
+        return [self._document(base, named, rest)] if self.kind == "documents" else self._pairs(base, named, rest)
+
+    def _document(self, base: dict[str, Any], named: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
+        text = named.get("text", rest.get("text"))
+        if not isinstance(text, str) or not text.strip():
+            raise NotPair("no text")
+        left = rest if "text" in named else {name: value for name, value in rest.items() if name != "text"}
+        return spanned(base | self._about(named, left), text)
+
+    def _pairs(self, base: dict[str, Any], named: dict[str, Any], rest: dict[str, Any]) -> list[dict[str, Any]]:
         whole = {"input", "output"} <= set(named)
         pairs, used = pairs_of(named if whole else rest | named, self.turns)
         about = self._about(named, rest if whole else {name: value for name, value in rest.items() if name not in used})

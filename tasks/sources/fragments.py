@@ -39,7 +39,7 @@ def fragments(stream: Iterator[bytes], tag: str) -> Iterator[Fragment]:
             if not headed:
                 yield Fragment("head", buffer[: max(start, 0)])
                 headed = True
-            yield Fragment("record", buffer[start : end + len(closing)]) if start >= 0 else Fragment("lost", b"record without a beginning")
+            yield from _cut(buffer, opening, start, end, end + len(closing))
             buffer = buffer[end + len(closing) :]
         if len(buffer) > MAX_RECORD_BYTES:
             yield Fragment("lost", f"record of more than {MAX_RECORD_BYTES} bytes".encode())
@@ -54,10 +54,29 @@ def fragments(stream: Iterator[bytes], tag: str) -> Iterator[Fragment]:
         yield Fragment("lost", b"record cut in the middle")
 
 
+def _cut(buffer: bytes, opening: bytes, start: int, end: int, stop: int) -> Iterator[Fragment]:
+    """Yield the record that ends at `stop`: records do not nest, so what is opened before its last opening was cut."""
+    if start < 0:
+        yield Fragment("lost", b"record without a beginning")
+        return
+    last = _last(buffer, opening, start, end)
+    if last > start:
+        yield Fragment("lost", b"record cut in the middle")
+    yield Fragment("record", buffer[last:stop])
+
+
 def _opened(buffer: bytes, opening: bytes, end: int) -> int:
     at = buffer.find(opening, 0, end)
     while at >= 0 and buffer[at + len(opening) : at + len(opening) + 1] not in (b">", b" ", b"\n", b"\t", b"/"):
         at = buffer.find(opening, at + 1, end)
+    return at
+
+
+def _last(buffer: bytes, opening: bytes, start: int, end: int) -> int:
+    """Find the last opening before `end`: records do not nest, so one that is cut is followed by the next."""
+    at = start
+    while at >= 0 and (further := _opened(buffer[at + 1 : end], opening, end)) >= 0:
+        at += 1 + further
     return at
 
 

@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
@@ -30,11 +31,17 @@ class Unreadable(DartboardError):
 
 
 def raw(unit: Unit) -> Iterator[bytes]:
-    """Yield a unit's bytes as they are stored."""
+    """Yield a unit's bytes as they are stored: all, or its head and its range."""
     with plainly("reading", unit.url):
         fs, path = opened(unit.url)
         with fs.open(path, "rb", **({} if fs.protocol in ("file", ("file", "local")) else {"block_size": 4 * CHUNK})) as stream:
-            while chunk := stream.read(CHUNK):
+            if unit.head:
+                yield stream.read(unit.head)
+            if unit.start:
+                stream.seek(unit.start)
+            left = None if unit.end is None else unit.end - unit.start
+            while chunk := stream.read(CHUNK if left is None else min(CHUNK, left)):
+                left = None if left is None else left - len(chunk)
                 yield chunk
 
 
@@ -61,36 +68,86 @@ def unpacked(stream: Iterator[bytes]) -> Iterator[bytes]:
         yield from all_of_it
 
 
-class _Packed:
-    """One compression: how its decoder is made, and how its data begins. Decoders give at most CHUNK bytes at once."""
+class _Damaged(Exception):
+    """A member of a compressed stream whose bytes are not what was written."""
 
-    def __init__(self, name: str, magic: bytes, make: Callable[[], Any]) -> None:
+
+def _drained(stream: Iterator[bytes]) -> bytes:
+    """Read a stream to its end for nothing."""
+    for _ in stream:
+        pass
+    return b""
+
+
+@dataclass
+class _Size:
+    """How many bytes were read packed and given unpacked: small ones that swell are bombs."""
+
+    name: str
+    read: int = 0
+    given: int = 0
+
+    def watched(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for data in pieces:
+            self.given += len(data)
+            if self.given > FREE_BYTES and self.given > MAX_RATIO * self.read:
+                raise Unreadable(f"{self.name} swells more than {MAX_RATIO} times")
+            if data:
+                yield data
+
+
+class _Packed:
+    """One compression: how its decoder is made, and how its data begins. Decoders give at most CHUNK bytes at once.
+
+    `mark` is how a member begins beyond doubt, where members can be told apart in the middle of a file.
+    """
+
+    def __init__(self, name: str, magic: bytes, make: Callable[[], Any], mark: bytes | None = None) -> None:
         self.name = name
         self.magic = magic
+        self.mark = re.compile(mark) if mark else None
         self._make = make
 
     def decoded(self, stream: Iterator[bytes]) -> Iterator[bytes]:
-        """Decompress a stream of one or more members; what follows the last and is none is left out."""
-        decoder, begun = self._make(), False
-        read = given = 0
+        """Decompress a stream of one or more members; what follows the last and is none is left out.
+
+        Of bz2 a damaged member is stepped over; that it was is raised at the end.
+        """
+        decoder, begun, lost = self._make(), False, 0
+        size = _Size(self.name)
         for chunk in stream:
-            read += len(chunk)
+            size.read += len(chunk)
             rest = chunk
             while rest:
-                begun = True
-                for data in self._pieces(decoder, rest):
-                    given += len(data)
-                    if given > FREE_BYTES and given > MAX_RATIO * read:
-                        raise Unreadable(f"{self.name} swells more than {MAX_RATIO} times")
-                    if data:
-                        yield data
+                fresh, begun = not begun, True
+                try:
+                    yield from size.watched(self._pieces(decoder, rest))
+                except _Damaged:
+                    lost += 1
+                    rest, decoder, begun = self._next(rest, int(fresh), stream), self._make(), False
+                    continue
                 rest = decoder.unused_data.lstrip(b"\0") if decoder.eof else b""
                 if decoder.eof:
                     decoder, begun = self._make(), False
                 if rest and not rest.startswith(self.magic):
-                    return
+                    rest = _drained(stream)
+        if lost:
+            raise Unreadable(f"{self.name} is damaged" + (f": {lost} streams stepped over" if self.mark else ""))
         if begun:
             raise Unreadable(f"{self.name} ends too early")
+
+    def _next(self, rest: bytes, start: int, stream: Iterator[bytes]) -> bytes:
+        """Find the next member by its mark; nothing where there is none."""
+        if self.mark is None:
+            return _drained(stream)
+        while True:
+            found = self.mark.search(rest, start)
+            if found:
+                return rest[found.start() :]
+            more = next(stream, b"")
+            if not more:
+                return b""
+            rest, start = rest[-16:] + more, 0
 
     def _pieces(self, decoder: Any, chunk: bytes) -> Iterator[bytes]:
         try:
@@ -100,7 +157,7 @@ class _Packed:
                 data = decoder.decompress(self._waiting(decoder), CHUNK)
                 yield data
         except (zlib.error, OSError, lzma.LZMAError, EOFError) as error:
-            raise Unreadable(f"{self.name} is damaged") from error
+            raise _Damaged(self.name) from error
 
     @staticmethod
     def _waiting(decoder: Any) -> bytes:
@@ -110,7 +167,7 @@ class _Packed:
 
 _PACKED = (
     _Packed("gzip", b"\x1f\x8b", lambda: zlib.decompressobj(wbits=31)),
-    _Packed("bz2", b"BZh", bz2.BZ2Decompressor),
+    _Packed("bz2", b"BZh", bz2.BZ2Decompressor, rb"BZh[1-9]1AY&SY"),
     _Packed("xz", b"\xfd7zXZ\x00", lzma.LZMADecompressor),
 )
 

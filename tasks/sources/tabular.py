@@ -124,11 +124,16 @@ def _json(data: bytes, fields: Collection[str]) -> Iterator[Row]:
     except orjson.JSONDecodeError:
         yield from (_row(str(n), line) for n, line in enumerate(data.split(b"\n"), 1) if line.strip())
         return
-    if isinstance(value, dict):
-        lists = [inner for inner in value.values() if isinstance(inner, list) and inner and isinstance(inner[0], dict)]
-        value = lists[0] if len(lists) == 1 and not set(fields) & set(value) else [value]
-    for number, record in enumerate(value if isinstance(value, list) else [value], 1):
+    for number, record in enumerate(_listed(value, fields), 1):
         yield Row(str(number), record) if isinstance(record, dict) else Row(str(number), {}, "not an object")
+
+
+def _listed(value: Any, fields: Collection[str]) -> list[Any]:
+    """Give the records of a JSON file: a list, the one list of objects inside a wrapper, or the object itself."""
+    if isinstance(value, dict) and not set(fields) & set(value):
+        lists = [inner for inner in value.values() if isinstance(inner, list) and inner and isinstance(inner[0], dict)]
+        return lists[0] if len(lists) == 1 else [value]
+    return value if isinstance(value, list) else [value]
 
 
 def _csv(data: bytes) -> Iterator[Row]:

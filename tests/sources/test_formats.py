@@ -17,7 +17,8 @@ from tasks.sources.arxiv import Arxiv
 from tasks.sources.charset import decode
 from tasks.sources.files import Files, Seeds
 from tasks.sources.gutenberg import Gutenberg
-from tasks.sources.latex import flatten, read_latex
+from tasks.sources.latex import read_latex
+from tasks.sources.latexsource import flatten
 from tasks.sources.wikipedia import Wikipedia
 from tasks.sources.wikitext import read_wikitext
 from tests.sources.helpers import read_all, reasons

@@ -1,0 +1,91 @@
+"""Sources of papers before they are read: the main file chosen, inputs put in place, comments and unshown branches taken out."""
+
+import re
+from collections.abc import Mapping
+
+_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(\n[ \t]*(?!\n))?")
+_VERBATIM = re.compile(r"\\begin\{(verbatim|lstlisting|Verbatim|comment|filecontents|minted|alltt)\*?\}.*?\\end\{\1\*?\}", re.DOTALL)
+_VERB = re.compile(r"\\(?:verb\*?|lstinline(?:\[[^\]\n]*\])?)([^a-zA-Z\s*{\[])(.*?)\1")
+_CONDITION = re.compile(r"\\newif\s*\\if[a-zA-Z@]+|\\(?:ifthenelse|iff|ifmmode)(?![a-zA-Z@])|\\(if[a-zA-Z@]*|else|fi)(?![a-zA-Z@])[ \t]*")
+_ESCAPED = str.maketrans(
+    {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", **{sign: f"\\{sign}" for sign in "{}$%&#_"}}
+)
+_INPUT = re.compile(r"\\(?:input|include|subfile|subfileinclude)\s*\{\s*([^{}]+?)\s*\}|\\input\s+([\w./-]+)")
+_MAIN = re.compile(r"\\document(?:class|style)\b")
+
+
+def main_file(files: Mapping[str, str]) -> str | None:
+    """Choose the main file: it has a document class and is not the input of another; of several, the best named or longest."""
+    heads = [name for name, text in files.items() if _MAIN.search(_COMMENT.sub(r"\1", text)) and "\\begin{document}" in text]
+    if not heads:
+        heads = [name for name, text in files.items() if _MAIN.search(text)]
+    if not heads:
+        tex = [name for name in files if name.lower().endswith((".tex", ".ltx")) or "." not in name]
+        return max(tex, key=lambda name: (len(files[name]), name), default=None)
+    named = ("main", "ms", "paper", "article", "manuscript")
+
+    def rank(name: str) -> tuple[bool, int, str]:
+        stem = name.rpartition("/")[2].partition(".")[0].lower()
+        return stem in named, len(files[name]) + 10 * sum(len(files.get(other, "")) for other in _inputs(files[name], files)), name
+
+    return max(heads, key=rank)
+
+
+def _inputs(text: str, files: Mapping[str, str]) -> list[str]:
+    return [name for match in _INPUT.finditer(text) if (name := _resolve(match[1] or match[2], files))]
+
+
+def _resolve(name: str, files: Mapping[str, str]) -> str | None:
+    name = name.strip().strip('"').removeprefix("./")
+    candidates = (name, f"{name}.tex", f"{name}.ltx")
+    return next((found for found in candidates if found in files), None)
+
+
+def flatten(name: str, files: Mapping[str, str], above: tuple[str, ...] = ()) -> str:
+    """Put the text of inputs in their places; a file that includes itself is left out there."""
+    text = _COMMENT.sub(r"\1", _VERB.sub(_spelt, files[name]))
+    if len(above) > 20:
+        return ""
+
+    def put(match: re.Match[str]) -> str:
+        found = _resolve(match[1] or match[2], files)
+        return "" if found is None or found in (*above, name) else f"\n{flatten(found, files, (*above, name))}\n"
+
+    return _INPUT.sub(put, text)
+
+
+def _spelt(match: re.Match[str]) -> str:
+    """Give the words of `\\verb` as text that means nothing else."""
+    return match[2].translate(_ESCAPED)
+
+
+def chosen(source: str) -> str:
+    """Take out what a conditional does not show: all of `\\iffalse`, the `\\else` of any other, and their names.
+
+    A source whose conditionals do not nest is given back as it is.
+    """
+    pieces: list[str] = []
+    inside: list[tuple[str, bool]] = []
+    at, shown = 0, True
+    for match in _CONDITION.finditer(source):
+        word = match[1]
+        if word is None:
+            continue
+        pieces.append(source[at : match.start()] if shown else "")
+        at = match.end()
+        if word in ("else", "fi"):
+            if not inside:
+                return source
+            opened, around = inside.pop()
+            shown = around and (word == "fi" or opened == "iffalse")
+            if word == "else":
+                inside.append(("else", around))
+        else:
+            inside.append((word, shown))
+            shown = shown and word != "iffalse"
+    return source if inside else "".join([*pieces, source[at:]])
+
+
+def prepared(source: str) -> str:
+    """Give a flattened source without verbatim blocks and branches that are not shown."""
+    return chosen(_VERB.sub(_spelt, _VERBATIM.sub("", source)))

@@ -59,13 +59,14 @@ def names_in(source: str) -> tuple[str, ...]:
 class Template(Pairing):
     """Render `input`, `output` and, where there is one, `system` (Jinja2, sandboxed) from a row's columns.
 
-    A row whose template fails, or renders nothing, is dropped with that reason. The text of a row is
-    a value, never a template: `{{7*7}}` in it stays as it is.
+    A row whose template fails, prints a null value or renders nothing is dropped with that reason;
+    `{{ title or "untitled" }}` gives another value. The text of a row is a value, never a template:
+    `{{7*7}}` in it stays as it is.
 
     ```yaml
     steps:
       notes: {use: files, path: "notes/*.txt"}
-      pairs: {use: template, input: "Give a title for:\\n{{ text }}", output: "{{ title }}"}
+      pairs: {use: template, input: "Shout this:\\n{{ text }}", output: "{{ text | upper }}"}
       dataset: {use: write}
     ```
     """

@@ -1,5 +1,6 @@
 """What a source stage does: units found, brought where a site has them, packed, read, and trimmed to the limit."""
 
+from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import asdict
 
@@ -23,7 +24,12 @@ def source(stage: Stage, scene: Scene) -> Phases:
     (name,) = stage.steps
     step = scene.plan.step(name)
     assert isinstance(step, SourceStep)
-    units = yield from _found(scene, name, step)
+    found = yield from _found(scene, name, step)
+    units = [unit for unit in found if unit.url]
+    refused = Counter(unit.note for unit in found if not unit.url)
+    if not units:
+        told = ", ".join(f"{reason} {count}" for reason, count in sorted(refused.items()))
+        raise SourceError(f"steps.{name}: the site has nothing that fits{f' ({told})' if told else ''}. Loosen what is asked for.")
     limit = _limit(step)
     seed = scene.plan.recipe.seed if limit.rows or limit.units else 0
     shards = _packed(step, units, limit, seed, scene.site.shard_bytes)
@@ -45,7 +51,7 @@ def source(stage: Stage, scene: Scene) -> Phases:
     rows = sum(shard.text.rows for shard in made)
     report = report_of(
         scene, name, 0, rows - beyond, {"beyond limit": beyond} if beyond else {},
-        skipped=summed([done.report["skipped"] for done in (*lost, *dones)]),
+        skipped=summed([refused, *(done.report["skipped"] for done in (*lost, *dones))]),
         units=sum(done.report["units"] for done in dones), parts={"skips": addresses(scene, [*lost, *dones], "skips.parquet")},
         **({"sampled": sampled / max(total, 1)} if scene.site.sample else {}),
     )  # fmt: skip
@@ -71,10 +77,7 @@ def _found(scene: Scene, name: str, step: SourceStep) -> Generator[list[Job], li
         inputs = [step.use, step.listing(), scene.site.today if step.dated() else ""]
         extra = {"offline": scene.site.offline}
         (done,) = yield [scene.site.job("list", [scene.site.call(name)], inputs, named=False, coded=False, extra=extra)]
-        units = [unit_of(plain) for plain in done.report["found"]]
-        if not units:
-            raise SourceError(f"steps.{name}: the site has nothing that fits. Loosen what is asked for.")
-        return units
+        return [unit_of(plain) for plain in done.report["found"]]
     assert step.path is not None
     try:
         units = step.units(scene.site.patterns(step.path))
@@ -93,13 +96,15 @@ def _brought(
         return [list(shard) for shard in shards], []
     offline = {"offline": scene.site.offline}
     dones = yield [
-        scene.site.job(
-            "fetch", [call], [[unit.key, unit.url, unit.fingerprint, unit.start, unit.end] for unit in shard], named=False, coded=False,
-            extra=offline | {"units": [asdict(unit) for unit in shard]},
-        )
+        scene.site.job("fetch", [call], list(map(_told, shard)), named=False, coded=False, extra=offline | {"units": [*map(asdict, shard)]})
         for shard in shards
-    ]  # fmt: skip
+    ]
     return [[unit_of(plain) for plain in done.report["found"]] for done in dones], [done for done in dones if done.report["skipped"]]
+
+
+def _told(unit: Unit) -> list[object]:
+    """Give what tells one unit from another."""
+    return [unit.key, unit.url, unit.fingerprint, unit.start, unit.end, unit.note]
 
 
 def _packed(step: SourceStep, units: list[Unit], limit: Limit, seed: int, max_bytes: int) -> list[list[Unit]]:
@@ -128,7 +133,7 @@ def _limit(step: SourceStep) -> Limit:
 
 
 def _reading(scene: Scene, call: Call, units: Sequence[Unit], enough: int | None) -> Job:
-    inputs = [[unit.key, unit.fingerprint, unit.start, unit.end] for unit in units]
+    inputs = [[unit.key, unit.fingerprint, unit.start, unit.end, unit.note] for unit in units]
     identity = [inputs, enough] if enough is not None else [inputs]
     return scene.site.job("source", [call], identity, extra={"units": [asdict(unit) for unit in units], "enough": enough})
 

@@ -75,7 +75,8 @@ async def _brought(step: RemoteStep, units: list[Unit], work: Place, job: Job) -
 
 async def _one(step: RemoteStep, unit: Unit, work: Place, web: Web, target: Path, job: Job) -> Unit | str:
     """Give the unit at its place in the work store, or why it could not be had."""
-    key = digest("unit", step.use, unit.key, unit.url, list(unit.others), unit.fingerprint, unit.start, unit.end)
+    said = unit.note if unit.url == "note:" else ""
+    key = digest("unit", step.use, unit.key, unit.url, list(unit.others), unit.fingerprint, unit.start, unit.end, said)
     done = find_done(work, key)
     if done is None:
         _refuse_offline(job)
@@ -92,7 +93,9 @@ async def _fetched(step: RemoteStep, unit: Unit, work: Place, web: Web, target: 
     addresses = (unit.url, *unit.others)
     for place, url in enumerate(addresses):
         try:
-            if unit.end is not None:
+            if url == "note:":
+                await asyncio.to_thread(target.write_text, unit.note, "utf-8")
+            elif unit.end is not None:
                 head = await web.part(url, 0, unit.head) if unit.head else b""
                 await asyncio.to_thread(target.write_bytes, head + await web.part(url, unit.start, unit.end))
             else:

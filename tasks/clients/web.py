@@ -363,10 +363,24 @@ def _checked(url: str, part: Path, wanted: Wanted, response: httpx.Response) -> 
     if wrong:
         part.unlink()
         raise _Broken(wrong[0])
+    if "content-length" not in response.headers and sniff(head) == "gzip" and not _ends(part):
+        part.unlink()
+        raise _Broken("its gzip is cut")
     if wanted.kinds and sniff(head) not in wanted.kinds:
         part.unlink()
         raise Unfetched(f"{url}: is {sniff(head)}, not {' or '.join(wanted.kinds)}")
     return size, sums["sha256"]
+
+
+def _ends(path: Path) -> bool:
+    """Tell whether a gzip file has its end: what an answer without a length does not tell."""
+    try:
+        with gzip.open(path) as stream:
+            while stream.read(1 << 20):
+                pass
+    except (EOFError, OSError, zlib.error):
+        return False
+    return True
 
 
 def _summed(path: Path) -> tuple[int, bytes, dict[str, str]]:

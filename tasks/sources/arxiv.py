@@ -2,29 +2,45 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
+import orjson
+from pydantic import Field, Strict, StringConstraints
+
+from tasks.clients.web import Web
+from tasks.errors import Fault
 from tasks.frames import Skip, frame_of
 from tasks.sources.charset import decode
 from tasks.sources.eprint import read_eprint
+from tasks.sources.harvest import FILES, OAI, get_record, list_records
 from tasks.sources.latex import Paper, read_latex
 from tasks.sources.latexsource import flatten, main_file
 from tasks.sources.listing import folders, list_files
 from tasks.sources.opening import Unreadable, chunks
 from tasks.sources.origin import attrs, origin, spanned
 from tasks.sources.papers import OPEN, Record, records, spdx
-from tasks.step import Context, Names, Reading, SourceStep, Unit
+from tasks.sources.remote import RemoteStep
+from tasks.step import NO_IDENTITY, Context, InputFile, Names, Reading, Unit
 
 _ID = re.compile(r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?[/_]?\d{7})(?:v\d+)?")
 
 
-class Arxiv(SourceStep):
-    """Read papers from e-prints (tar.gz, gz, LaTeX files or folders of them), or abstracts from metadata records.
+Identifier = Annotated[str, StringConstraints(pattern=r"^(\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7})$")]
+Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+PAPER_BYTES = 1_000_000
+"""What an e-print has about, before it is fetched."""
 
-    Inputs are flattened, macros expanded; figures, tables, display formulas and bibliographies left
-    out; headings become `sections`; the abstract is in `attrs.abstract`. `metadata` (OAI or Atom XML, JSON
-    lines) gives titles, licences and dates by id; papers whose licence is not in `licences` are
-    skipped by name. A metadata file as `path` gives one document a record: its abstract.
+
+class Arxiv(RemoteStep):
+    """Read papers: from e-prints in files (tar.gz, gz, LaTeX files or folders of them), by `ids`, or of a `set`.
+
+    `ids` and `set` ask the archive for metadata first (OAI-PMH); e-prints are fetched only of papers
+    whose licence is in `licences`, and none with `abstracts`. Inputs are flattened, macros expanded;
+    figures, tables, display formulas and bibliographies left out; headings become `sections`; the
+    abstract is in `attrs.abstract`. With `path`, `metadata` (OAI or Atom XML, JSON lines) gives titles,
+    licences and dates by id; papers whose licence is not taken are skipped by name, and a metadata
+    file as `path` gives one document a record: its abstract.
 
     ```yaml
     steps:
@@ -33,13 +49,72 @@ class Arxiv(SourceStep):
     ```
     """
 
+    ways: ClassVar[tuple[str, ...]] = ("path", "ids", "set")
+
     use: Literal["arxiv"] = "arxiv"
-    metadata: Annotated[str, ...] | None = None
+    ids: Annotated[tuple[Identifier, ...], Field(min_length=1), Strict(strict=False)] | None = Field(
+        default=None, json_schema_extra=NO_IDENTITY
+    )
+    """Papers by number, as in `2601.00001` or `math/0309136`."""
+    set_: Annotated[str, Field(min_length=1)] | None = Field(default=None, alias="set", json_schema_extra=NO_IDENTITY)
+    """A set of the archive, as in `cs:cs:CL`."""
+    since: Day | None = Field(default=None, json_schema_extra=NO_IDENTITY)
+    """First day of change, for `set`."""
+    until: Day | None = Field(default=None, json_schema_extra=NO_IDENTITY)
+    """Last day of change, for `set`."""
+    abstracts: bool = False
+    """Give abstracts only; no e-print is fetched."""
+    oai: Annotated[str, Field(pattern=r"^https?://")] = Field(default=OAI, json_schema_extra=NO_IDENTITY)
+    """Where metadata are asked for."""
+    files: Annotated[str, Field(pattern=r"^https?://")] = Field(default=FILES, json_schema_extra=NO_IDENTITY)
+    """Where e-prints are fetched from."""
+    metadata: InputFile | None = None
     """File with the metadata of the papers, relative to the recipe."""
     licences: Names | Literal["any"] = OPEN
     """SPDX names of the licences to take, or `any`."""
     maths: Literal["keep", "placeholder"] = "keep"
     """Keep inline formulas as `$…$`, or write `[formula]`."""
+
+    def faults(self) -> Sequence[Fault]:
+        """One way in, and times for a set only."""
+        days = {name: day for name in ("since", "until") if (day := getattr(self, name)) is not None and self.set_ is None}
+        return [*super().faults(), *(Fault(name, "is for `set`", day, "Name a set, or leave it out.") for name, day in days.items())]
+
+    async def discover(self, web: Web, folder: Path) -> list[Unit]:
+        """Ask for metadata; papers that are not taken are units without an address, and say why."""
+        del folder
+        if self.ids is not None:
+            found = [await get_record(web, self.oai, identifier) for identifier in dict.fromkeys(self.ids)]
+        else:
+            times = {"from": self.since, "until": self.until}
+            asked = {"set": self.set_ or "", **{name: day for name, day in times.items() if day}}
+            found = [record async for record in list_records(web, self.oai, asked)]
+        return [self._unit(record, number) for number, record in enumerate(found)]
+
+    def _unit(self, record: Record, number: int) -> Unit:
+        reason = record.fault or self._refused(record) or ("no abstract" if self.abstracts and not record.abstract else "")
+        if reason:
+            return Unit(record.id or f"record {number + 1}", "", 0, "", note=reason)
+        note = orjson.dumps(record._asdict()).decode()
+        if self.abstracts:
+            return Unit(f"{record.id}.json", "note:", len(note), "", note=note)
+        return Unit(record.id, f"{self.files.rstrip('/')}/src/{record.id}", PAPER_BYTES, record.created, note=note)
+
+    def _refused(self, record: Record) -> str:
+        licence = spdx(record.licence)
+        return "" if self.licences == "any" or licence in self.licences else f"licence {licence or 'unknown'}"
+
+    def dated(self) -> bool:
+        """A set grows each day."""
+        return self.ids is None
+
+    def listing(self) -> dict[str, object]:
+        """What is asked for, and of whom."""
+        return super().listing() | self.model_dump(mode="json", include={"set_", "since", "until", "licences", "abstracts", "oai", "files"})
+
+    def kinds(self) -> tuple[str, ...]:
+        """An e-print is a tar or a single file, packed or not; some papers have a PDF only."""
+        return ("gzip", "tar", "text", "pdf", "postscript", "zip", "html", "xml")
 
     def units(self, patterns: Sequence[str]) -> list[Unit]:
         """One unit an archive, single file or folder of loose files."""
@@ -51,12 +126,11 @@ class Arxiv(SourceStep):
         if name.endswith((".xml", ".jsonl", ".json")):
             yield self._abstracts(unit, context)
             return
-        known = _known(context.files.get("metadata", ""))
         identifier = _ID.search(unit.key)
-        record = known.get(identifier[1], Record()) if identifier else Record()
-        licence = spdx(record.licence)
-        if self.licences != "any" and licence not in self.licences:
-            yield _skipped(unit, "", f"licence {licence or 'unknown'}")
+        record = _noted(unit) or _known(context.files.get("metadata", "")).get(identifier[1] if identifier else "", Record())
+        reason = self._refused(record)
+        if reason:
+            yield _skipped(unit, "", reason)
             return
         try:
             files = read_eprint(unit)
@@ -85,10 +159,7 @@ class Arxiv(SourceStep):
     def _abstracts(self, unit: Unit, context: Context) -> Reading:
         rows, skips = [], []
         for number, record in enumerate(records(chunks(unit)), 1):
-            licence = spdx(record.licence)
-            reason = record.fault or ("no abstract" if not record.abstract else "")
-            if not reason and self.licences != "any" and licence not in self.licences:
-                reason = f"licence {licence or 'unknown'}"
+            reason = record.fault or ("no abstract" if not record.abstract else "") or self._refused(record)
             if reason:
                 skips.append(Skip(unit.key, record.id or str(number), reason))
                 continue
@@ -96,9 +167,13 @@ class Arxiv(SourceStep):
             rows.append(spanned(row, record.abstract))
         return Reading(frame_of(rows, "documents"), tuple(skips))
 
-    def input_files(self) -> dict[str, str]:
-        """The metadata, where it is given."""
-        return {"metadata": self.metadata} if self.metadata else {}
+
+def _noted(unit: Unit) -> Record | None:
+    """Give the record that the archive's listing had of a unit."""
+    if not unit.note:
+        return None
+    plain = orjson.loads(unit.note)
+    return Record(**{**plain, "authors": tuple(plain["authors"])})
 
 
 def _known(metadata: str) -> dict[str, Record]:

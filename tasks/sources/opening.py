@@ -88,6 +88,7 @@ class _Size:
     given: int = 0
 
     def watched(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Pass pieces on until they are too many; Unreadable then."""
         for data in pieces:
             self.given += len(data)
             if self.given > FREE_BYTES and self.given > MAX_RATIO * self.read:

@@ -1,8 +1,8 @@
 """Metadata of papers: OAI-PMH and Atom XML, and the JSON lines of the arXiv snapshot."""
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import orjson
 from lxml import etree
@@ -113,10 +113,16 @@ def _json(stream: Iterator[bytes]) -> Iterator[Record]:
         if not isinstance(value, dict) or not value.get("id"):
             yield Record(fault="no id")
             continue
-        text = {
-            name: " ".join(str(value.get(name) or "").split()) for name in ("title", "abstract", "license", "categories", "update_date")
-        }
-        people = tuple(
-            " ".join(filter(None, reversed(parts[:2]))) for parts in value.get("authors_parsed") or () if isinstance(parts, list)
-        )
-        yield Record(str(value["id"]), text["title"], people, text["abstract"], text["license"], text["update_date"], text["categories"])
+        yield _snapshot(value)
+
+
+def _snapshot(value: Mapping[str, Any]) -> Record:
+    """Read a record of the arXiv snapshot, or one that this module has read before."""
+    text = {name: " ".join(str(value.get(name) or "").split()) for name in ("title", "abstract", "categories")}
+    licence, day = (
+        str(value.get(first) or value.get(second) or "") for first, second in (("license", "licence"), ("update_date", "created"))
+    )
+    parsed = tuple(" ".join(filter(None, reversed(parts[:2]))) for parts in value.get("authors_parsed") or () if isinstance(parts, list))
+    names = value.get("authors")
+    people = parsed or (tuple(map(str, names)) if isinstance(names, list) else ())
+    return Record(str(value["id"]), text["title"], people, text["abstract"], licence, day, text["categories"])

@@ -28,19 +28,27 @@ class RemoteStep(SourceStep):
 
     def faults(self) -> Sequence[Fault]:
         """One way in is needed, and only one."""
-        given = [way for way in self.ways if getattr(self, way) is not None]
+        given = [way for way in self.ways if self._given(way) is not None]
         if len(given) == 1:
             return ()
         told = " and ".join(given) or "none"
         return [Fault("", f"needs exactly one of {', '.join(self.ways)}", told, "Give one of them.")]
 
+    def _given(self, way: str) -> object:
+        return next(getattr(self, name) for name, info in type(self).model_fields.items() if way in (name, info.alias))
+
     @abstractmethod
     async def discover(self, web: Web, folder: Path) -> list[Unit]:
-        """Ask the site what there is: units with the addresses to fetch them from. `folder` is for files on the way."""
+        """Ask the site what there is: units with the addresses to fetch them from. `folder` is for files on the way.
+
+        A unit without an address is one that is not taken; its `note` says why. The address `note:`
+        stands for the note itself.
+        """
 
     def listing(self) -> dict[str, object]:
         """Give the settings that decide what `discover` finds."""
-        return {way: self.model_dump(mode="json", include={way}).get(way) for way in self.ways}
+        plain = self.model_dump(mode="json", by_alias=True)
+        return {way: plain.get(way) for way in self.ways}
 
     def dated(self) -> bool:
         """Tell whether what there is changes from day to day, so that it is asked again each day."""

@@ -1,0 +1,115 @@
+"""Papers of a double of the archive: metadata by OAI-PMH, e-prints of those whose licence is taken."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows.build import build, main
+from tasks.clients import web as module
+from tasks.clients.web import Web
+from tasks.errors import RecipeError, SourceError
+from tasks.sources.harvest import list_records
+from tasks.sources.papers import Record
+from tests.mirrors.archive import CLOSED, eprint, error, oai, record
+from tests.mirrors.site import Site, serving
+from tests.texts import prose
+
+RECORDS = {
+    "2601.00001": record("2601.00001"),
+    "2601.00002": record("2601.00002", CLOSED),
+    "2601.00003": record("2601.00003", deleted=True),
+    "2601.00004": record("2601.00004"),
+    "2601.00005": record("2601.00005"),
+}
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setattr(module, "FIRST_BACKOFF_SECONDS", 0.01)
+    pages = {"/oai": oai(RECORDS), **{f"/src/2601.0000{n}": eprint(n) for n in (1, 2, 4)}, "/src/2601.00005": b"%PDF-1.5 only"}
+    with serving(pages) as served:
+        yield served
+
+
+def recipe(site: Site, way: str) -> str:
+    return f'name: x\nsteps:\n  papers: {{use: arxiv, {way}, oai: "{site.url}/oai", files: "{site.url}"}}\n  out: {{use: write}}\n'
+
+
+def test_of_a_set_the_papers_come_whose_licence_is_taken_and_the_others_are_counted(site: Site) -> None:
+    made = build(recipe(site, 'set: "cs:cs:CL", since: 2026-01-01'))
+    rows = {row["unit"]: row for row in made.train.collect().to_dicts()}
+    assert set(rows) == {"2601.00001", "2601.00004"}
+    assert prose(501, 4) in rows["2601.00001"]["text"]
+    assert (rows["2601.00001"]["title"], rows["2601.00001"]["authors"]) == ("Paper 2601.00001", ["Ada Reed"])
+    assert json.loads(rows["2601.00001"]["attrs"])["abstract"] == prose(10, 2)
+    skipped = made.summary["steps"][0]["skipped"]
+    assert skipped == {"licence LicenseRef-arXiv-nonexclusive-distrib": 1, "deleted": 1, "PDF only": 1}
+    assert "/src/2601.00002" not in site.counts()
+    assert "from=2026-01-01" in site.asked[0][1]
+
+
+def test_papers_come_by_number_and_one_more_asks_for_one_more(site: Site) -> None:
+    build(recipe(site, "ids: ['2601.00001', '2601.00004']"))
+    before = len(site.asked)
+    made = build(recipe(site, "ids: ['2601.00001', '2601.00002', '2609.99999'], licences: any"))
+    assert {row["unit"] for row in made.train.collect().to_dicts()} == {"2601.00001", "2601.00002"}
+    assert made.summary["steps"][0]["skipped"] == {"OAI error idDoesNotExist": 1}
+    assert [path for _, path, _ in site.asked[before:] if path.startswith("/src/")] == ["/src/2601.00002"]
+
+
+def test_abstracts_need_no_e_print(site: Site) -> None:
+    made = build(recipe(site, 'set: "cs:cs:CL", abstracts: true, limit: 2'))
+    rows = made.train.collect().to_dicts()
+    assert len(rows) == 2
+    assert all(row["text"] == prose(10, 2) and row["title"].startswith("Paper") for row in rows)
+    assert not [path for path in site.counts() if path.startswith("/src/")]
+
+
+def listed(site: Site) -> list[Record]:
+    async def run() -> list[Record]:
+        async with Web("") as web:
+            return [record async for record in list_records(web, f"{site.url}/oai", {"set": "cs:cs:CL"})]
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("expiring", [["2"], ["4"], ["2", "4"]])
+def test_an_expired_token_begins_again_and_gives_no_record_twice(site: Site, expiring: list[str]) -> None:
+    site.pages["/oai"] = oai(RECORDS, expiring=expiring)
+    assert sorted(found.id for found in listed(site)) == sorted(RECORDS)
+
+
+@pytest.mark.parametrize("fault", ["429", "503", "reset", "half", "half chunked", "half without length", "cut gzip", "500"])
+@pytest.mark.parametrize("where", ["/oai", "/src/2601.00001"])
+def test_every_fault_on_every_way_is_mended(site: Site, where: str, fault: str) -> None:
+    site.faults[where] = [fault]
+    made = build(recipe(site, 'set: "cs:cs:CL"'))
+    assert made.published.splits == {"train": 2}
+
+
+def test_what_the_archive_refuses_is_told(site: Site) -> None:
+    with pytest.raises(SourceError, match="badArgument"):
+        build(recipe(site, "set: nonsense"))
+    with pytest.raises(SourceError, match="nothing that fits"):
+        build(recipe(site, "set: empty"))
+    site.pages["/oai"] = error("badResumptionToken")
+    with pytest.raises(SourceError, match="expired 3 times"):
+        listed(site)
+
+
+@pytest.mark.parametrize(
+    ("way", "told"),
+    [("ids: [x1]", "pattern"), ("ids: ['2601.00001'], since: 2026-01-01", "is for `set`"), ("maths: keep", "exactly one of")],
+)
+def test_what_cannot_be_asked_is_a_fault(site: Site, way: str, told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        build(recipe(site, way))
+
+
+def test_a_plan_asks_nobody(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(recipe(site, 'set: "cs:cs:CL"'))
+    assert main(["r.yaml", "--plan"]) == 0
+    assert not site.asked

@@ -25,11 +25,7 @@ def source(stage: Stage, scene: Scene) -> Phases:
     step = scene.plan.step(name)
     assert isinstance(step, SourceStep)
     found = yield from _found(scene, name, step)
-    units = [unit for unit in found if unit.url]
-    refused = Counter(unit.note for unit in found if not unit.url)
-    if not units:
-        told = ", ".join(f"{reason} {count}" for reason, count in sorted(refused.items()))
-        raise SourceError(f"steps.{name}: the site has nothing that fits{f' ({told})' if told else ''}. Loosen what is asked for.")
+    units, refused = _taken(name, found)
     limit = _limit(step)
     seed = scene.plan.recipe.seed if limit.rows or limit.units else 0
     shards = _packed(step, units, limit, seed, scene.site.shard_bytes)
@@ -56,6 +52,16 @@ def source(stage: Stage, scene: Scene) -> Phases:
         **({"sampled": sampled / max(total, 1)} if scene.site.sample else {}),
     )  # fmt: skip
     return Result(tuple(made), reports=(report,))
+
+
+def _taken(name: str, found: Sequence[Unit]) -> tuple[list[Unit], Counter[str]]:
+    """Part the units that have an address from those that are not taken, counted by reason."""
+    units = [unit for unit in found if unit.url]
+    refused = Counter(unit.note for unit in found if not unit.url)
+    if not units:
+        told = ", ".join(f"{reason} {count}" for reason, count in sorted(refused.items()))
+        raise SourceError(f"steps.{name}: the site has nothing that fits{f' ({told})' if told else ''}. Loosen what is asked for.")
+    return units, refused
 
 
 def _trimmed(

@@ -355,21 +355,24 @@ def _checked(url: str, part: Path, wanted: Wanted, response: httpx.Response) -> 
     told = str(response.headers.get("content-range", "")).rpartition("/")[2]
     if told.isdigit() and int(told) != size:
         raise _Broken(f"{size} bytes came of {told}")
-    wrong = [
-        f"its {name} is not what the source says" for name in sums if getattr(wanted, name) and sums[name] != getattr(wanted, name).lower()
-    ]
-    if wanted.bytes is not None and wanted.bytes != size:
-        wrong.append(f"{size} bytes came of {wanted.bytes}")
+    wrong = _wrong(wanted, size, sums)
+    if not wrong and "content-length" not in response.headers and sniff(head) == "gzip" and not _ends(part):
+        wrong = "its gzip is cut"
     if wrong:
         part.unlink()
-        raise _Broken(wrong[0])
-    if "content-length" not in response.headers and sniff(head) == "gzip" and not _ends(part):
-        part.unlink()
-        raise _Broken("its gzip is cut")
+        raise _Broken(wrong)
     if wanted.kinds and sniff(head) not in wanted.kinds:
         part.unlink()
         raise Unfetched(f"{url}: is {sniff(head)}, not {' or '.join(wanted.kinds)}")
     return size, sums["sha256"]
+
+
+def _wrong(wanted: Wanted, size: int, sums: Mapping[str, str]) -> str:
+    """Say in what a body differs from what the source says of it, or nothing."""
+    if wanted.bytes is not None and wanted.bytes != size:
+        return f"{size} bytes came of {wanted.bytes}"
+    names = [name for name in sums if getattr(wanted, name) and sums[name] != getattr(wanted, name).lower()]
+    return f"its {names[0]} is not what the source says" if names else ""
 
 
 def _ends(path: Path) -> bool:

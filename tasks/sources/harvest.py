@@ -1,7 +1,7 @@
 """Metadata of papers over OAI-PMH: records page by page, as far as the resumption tokens lead."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from tasks.clients.web import Unfetched, Web
 from tasks.errors import SourceError
@@ -12,7 +12,8 @@ FILES = "https://export.arxiv.org"
 TRIES = 3
 """How often a page is asked for that comes without its end, or whose token has expired."""
 _TOKEN = re.compile(rb"<resumptionToken[^>]*>([^<]*)</resumptionToken>")
-_NOTHING = ("OAI error noRecordsMatch",)
+NOTHING = ("OAI error noRecordsMatch",)
+EXPIRED = "OAI error badResumptionToken"
 
 
 async def list_records(web: Web, base: str, asked: Mapping[str, str]) -> AsyncIterator[Record]:
@@ -21,27 +22,33 @@ async def list_records(web: Web, base: str, asked: Mapping[str, str]) -> AsyncIt
     A token that has expired meanwhile makes the list begin again; records that came before are not given twice.
     """
     seen: set[str] = set()
-    for attempt in range(TRIES):
+    for _ in range(TRIES):
         query = {"verb": "ListRecords", "metadataPrefix": "arXiv", **asked}
-        expired = False
         while query:
             page = await _page(web, base, query)
-            for record in records(iter([page])):
-                if record.fault == "OAI error badResumptionToken":
-                    expired = True
-                elif record.fault.startswith("OAI error ") and record.fault not in _NOTHING:
-                    raise SourceError(
-                        f"{base}: the archive answered {record.fault.removeprefix('OAI error ')}. Correct `set`, `since` or `until`."
-                    )
-                elif record.fault not in _NOTHING and (not record.id or record.id not in seen):
-                    seen.add(record.id)
-                    yield record
-            token = _TOKEN.search(page)
-            query = {"verb": "ListRecords", "resumptionToken": token[1].decode()} if token and token[1] and not expired else {}
-        if not expired:
+            found = [record for record in records(iter([page])) if record.fault not in NOTHING]
+            query = {} if _expired(base, found) else _following(page)
+            new = [record for record in found if record.fault != EXPIRED and (not record.id or record.id not in seen)]
+            seen.update(record.id for record in new)
+            for record in new:
+                yield record
+        if not _expired(base, found):
             return
-        if attempt == TRIES - 1:
-            raise SourceError(f"{base}: the resumption token expired {TRIES} times. Ask for a shorter time.")
+    raise SourceError(f"{base}: the resumption token expired {TRIES} times. Ask for a shorter time.")
+
+
+def _expired(base: str, found: Sequence[Record]) -> bool:
+    """Tell whether the archive refused the token; SourceError where it refused the question."""
+    told = [record.fault for record in found if record.fault.startswith("OAI error ")]
+    if told and told[0] != EXPIRED:
+        code = told[0].removeprefix("OAI error ")
+        raise SourceError(f"{base}: the archive answered {code}. Correct `set`, `since` or `until`.")
+    return bool(told)
+
+
+def _following(page: bytes) -> dict[str, str]:
+    token = _TOKEN.search(page)
+    return {"verb": "ListRecords", "resumptionToken": token[1].decode()} if token and token[1] else {}
 
 
 async def get_record(web: Web, base: str, identifier: str) -> Record:

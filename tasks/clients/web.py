@@ -19,13 +19,14 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
-
-import httpx
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tasks.clients.hosts import is_public, manners_of
 from tasks.clients.pace import Pace
 from tasks.errors import SourceError, usage
+
+if TYPE_CHECKING:
+    import httpx
 
 CONTACT = "DARTBOARD_CONTACT"
 ATTEMPTS = 5
@@ -130,9 +131,11 @@ class Web:
     """What one attempt may take at most, besides a second for each SLOWEST_BYTES_PER_SECOND."""
     told: Callable[[str, int, int], None] = lambda _url, _bytes, _total: None
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
-    _client: httpx.AsyncClient | None = None
+    _client: "httpx.AsyncClient | None" = None
 
     async def __aenter__(self) -> Self:
+        import httpx
+
         version = importlib.metadata.version("dartboard")
         agent = f"dartboard/{version} ({self.contact}) httpx/{httpx.__version__}"
         self._client = httpx.AsyncClient(
@@ -204,6 +207,8 @@ class Web:
         return Fetched(url, target, made[0], made[1], response.headers.get("etag", ""), response.headers.get("last-modified", ""))
 
     async def _patiently(self, url: str, once: Callable[[], Awaitable[Result]]) -> Result:
+        import httpx
+
         bucket = self._bucket(url)
         waited, attempt, why = 0.0, 0, ""
         while attempt < ATTEMPTS:
@@ -228,7 +233,7 @@ class Web:
         raise Unfetched(f"{url}: {why}, {ATTEMPTS} times")
 
     @contextlib.asynccontextmanager
-    async def _opened(self, url: str, headers: dict[str, str], params: dict[str, str] | None = None) -> AsyncIterator[httpx.Response]:
+    async def _opened(self, url: str, headers: dict[str, str], params: dict[str, str] | None = None) -> "AsyncIterator[httpx.Response]":
         assert self._client is not None
         async with (
             asyncio.timeout(self.deadline_seconds) as deadline,
@@ -239,7 +244,7 @@ class Web:
             self._judge(url, response)
             yield response
 
-    def _judge(self, url: str, response: httpx.Response) -> None:
+    def _judge(self, url: str, response: "httpx.Response") -> None:
         status = response.status_code
         if status in (200, 206, 304):
             return
@@ -255,7 +260,7 @@ class Web:
             raise _Broken(f"answered {status}")
         raise Unfetched(f"{url}: {'not found' if status in (404, 410) else 'refused'} ({status})")
 
-    async def _body(self, response: httpx.Response, max_bytes: int, begun: int) -> AsyncIterator[bytes]:
+    async def _body(self, response: "httpx.Response", max_bytes: int, begun: int) -> AsyncIterator[bytes]:
         """Yield the raw bytes of a body, and see that they are as many as the answer said."""
         length = response.headers.get("content-length")
         got = 0
@@ -268,7 +273,7 @@ class Web:
         if length is not None and got != int(length):
             raise _Broken(f"{got} bytes came of {length}")
 
-    async def _may_be_asked(self, request: httpx.Request) -> None:
+    async def _may_be_asked(self, request: "httpx.Request") -> None:
         url = str(request.url)
         if not is_public(url):
             if "dartboard_public" in request.extensions:
@@ -301,6 +306,8 @@ def retry_after(headers: Mapping[str, str]) -> float:
 
 
 def _reason(error: Exception) -> str:
+    import httpx
+
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return "took too long"
     return "broke off" if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError) else f"{type(error).__name__}"
@@ -328,11 +335,11 @@ def _conditions(known: Fetched | None) -> dict[str, str]:
     return {name: value for name, value in told.items() if value}
 
 
-def _starts_at(response: httpx.Response, begun: int) -> bool:
+def _starts_at(response: "httpx.Response", begun: int) -> bool:
     return str(response.headers.get("content-range", "")).startswith(f"bytes {begun}-")
 
 
-def _decoded(data: bytes, response: httpx.Response) -> bytes:
+def _decoded(data: bytes, response: "httpx.Response") -> bytes:
     if response.headers.get("content-encoding", "identity") in ("gzip", "x-gzip"):
         try:
             return gzip.decompress(data)
@@ -341,7 +348,7 @@ def _decoded(data: bytes, response: httpx.Response) -> bytes:
     return data
 
 
-def _unwrap(part: Path, response: httpx.Response) -> None:
+def _unwrap(part: Path, response: "httpx.Response") -> None:
     """Undo a gzip encoding that was not asked for."""
     if response.headers.get("content-encoding", "identity") in ("gzip", "x-gzip"):
         data = part.read_bytes()
@@ -349,7 +356,7 @@ def _unwrap(part: Path, response: httpx.Response) -> None:
         part.write_bytes(_decoded(data, response))
 
 
-def _checked(url: str, part: Path, wanted: Wanted, response: httpx.Response) -> tuple[int, str]:
+def _checked(url: str, part: Path, wanted: Wanted, response: "httpx.Response") -> tuple[int, str]:
     """Give bytes and hash of a whole body; what is not as wanted is thrown away."""
     size, head, sums = _summed(part)
     told = str(response.headers.get("content-range", "")).rpartition("/")[2]

@@ -37,7 +37,7 @@ _CREDITS = re.compile(
 )
 _ABOUT_THE_FILE = re.compile(r"\be-?texts?\b|\bproject gutenberg\b", re.IGNORECASE)
 """What only words about the file, not the book, say; believed near its ends."""
-_NOTE = re.compile(r"^\W*transcriber['’]?s?['’]?\s+notes?\b", re.IGNORECASE)
+_NOTE = re.compile(r"^\W*(?:\w+\s+)?transcriber['’]?s?['’]?\s+notes?\b", re.IGNORECASE)
 _CHAPTER = re.compile(
     r"^(?:(?:CHAPTER|BOOK|PART|VOLUME|CANTO|ACT|SCENE|LETTER|STAVE|SECTION)\b[ .:\-—]*(?:[IVXLCDM]+\b|\d+|THE\b|ONE|TWO|THREE|FOUR|FIVE|SIX|SEVEN|EIGHT|NINE|TEN|FIRST|SECOND|THIRD|LAST)"
     r"|PREFACE|INTRODUCTION|PROLOGUE|EPILOGUE|CONCLUSION|FOREWORD|DEDICATION|APPENDIX)\b",
@@ -45,7 +45,7 @@ _CHAPTER = re.compile(
 )
 _LEVELS = {"VOLUME": 1, "BOOK": 1, "PART": 1, "ACT": 1}
 _ITALICS = re.compile(r"(?<![\w_])_(?=\S)([^_\n]{1,400}?(?:\n[^_\n]{1,400}?){0,6})(?<=\S)_(?![\w_])")
-_ILLUSTRATION = re.compile(r"\[Illustration[^\]]{0,2000}\]", re.IGNORECASE)
+_ILLUSTRATION = re.compile(r"\[Illustration[^\]]{0,2000}\]|\[[^\]\n]{0,40}Transcriber['’]?s?['’]? note[^\]]{0,500}\]", re.IGNORECASE)
 _HTML = re.compile(r"^\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
 
@@ -110,7 +110,8 @@ def _confidence(text: str, *, marked: bool, ended: bool, head: str) -> float:
     words = text.count(" ")
     if words < 100:
         return 0.6 if marked and ended and words > 10 else 0.2
-    letters = sum(char.isalpha() or char.isspace() for char in text[:20_000]) / min(len(text), 20_000)
+    sample = text[:20_000]
+    letters = (sum(map(str.isalpha, sample)) + sum(map(str.isspace, sample))) / len(sample)
     named = "gutenberg" in head.lower()
     return round(min(0.99, 0.3 * letters + 0.25 + 0.25 * marked + 0.1 * ended + 0.1 * named), 2)
 
@@ -163,9 +164,24 @@ def unwrap(lines: list[str], width: int) -> str:
     if len(trimmed) == 1:
         return trimmed[0].strip()
     indented = sum(line.startswith((" ", "\t")) for line in trimmed[1:])
-    gaps = sum(bool(re.search(r"\S {3,}\S|\t|\|", line)) for line in trimmed)
-    wraps = sum(len(line) + 1 + len(after.split()[0]) > width - 3 for line, after in pairwise(trimmed) if after.split())
+    gaps = sum(1 for line in trimmed if _gapped(line))
+    wraps = sum(1 for line, after in pairwise(trimmed) if after and len(line) + _first_word(after) > width - 4)
     prose = wraps >= 0.8 * (len(trimmed) - 1) and gaps * 3 < len(trimmed) and indented * 2 < len(trimmed)
     if prose or (indented == len(trimmed) - 1 and wraps >= 0.9 * (len(trimmed) - 1) and not gaps):
         return " ".join(line.strip() for line in trimmed)
     return "\n".join(trimmed).strip("\n")
+
+
+_GAP = re.compile(r"\S {3,}\S|\t|\|")
+
+
+def _gapped(line: str) -> bool:
+    """Tell a line with columns; most have no sign of them, and need no pattern to say so."""
+    return ("   " in line or "\t" in line or "|" in line) and _GAP.search(line) is not None
+
+
+def _first_word(line: str) -> int:
+    """Give the length of a line's first word; the line is not blank."""
+    start = len(line) - len(line.lstrip())
+    end = line.find(" ", start)
+    return (end if end >= 0 else len(line)) - start

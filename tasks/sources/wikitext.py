@@ -228,10 +228,10 @@ def _paragraphs(text: str) -> Outline:
         elif not line.strip() or _CELL.match(line):
             flush()
         elif _LIST.match(line):
-            block.extend([shown] if (shown := _LIST.sub("", line).strip()) else [])
+            block.extend([shown] if (shown := _LIST.sub("", line).strip().lstrip(",; ")) else [])
         else:
             if block and len(block[-1]) > 0 and not line.startswith(" "):
                 flush()
-            block.append(line.strip())
+            block.append(line.strip().lstrip(",; "))
     flush()
     return outline

@@ -25,7 +25,7 @@ WIKI_LEAKS = {
     "holes": r"\(\s*[,;]|\(\s*\)|[^.]\s,",
 }  # fmt: skip
 BOOK_LEAKS = {
-    "legal text": r"Project Gutenberg|gutenberg\.(?:org|net)|Small Print|\bEBook\b|etext", "markers": r"\*\*\* ?(?:START|END)|^\*END",
+    "legal text": r"Project Gutenberg|gutenberg\.(?:org|net)|Small Print|\bEBook\b|\betext", "markers": r"\*\*\* ?(?:START|END)|^\*END",
     "transcribers": r"Transcriber'?s?'? [Nn]ote|Produced by|Proofread",
 }  # fmt: skip
 PAPER_LEAKS = {

@@ -222,6 +222,10 @@ def test_wikitext_loses_its_markup_and_keeps_its_words() -> None:
     assert outline.text().encode()[section["start"] :].decode().startswith("first item")
 
 
+def test_what_a_formula_leaves_behind_is_closed() -> None:
+    assert read_wikitext("The area is\n\n<math>x</math>\n, where it is large.\n* ; one").text() == "The area is\n\nwhere it is large.\none"
+
+
 @pytest.mark.parametrize(
     "source", ["{{" * 5000, "[[" * 5000 + "x", "{{a|" * 3000 + "}}" * 3000, "{| " * 300, "}}" * 100 + "words", "{{a\n\nwords after"]
 )

@@ -25,6 +25,7 @@ from flows.runners import WORKER_BYTES, interruptible, pool, worker_count
 from flows.sampling import expected_rows
 from flows.scene import Result
 from flows.walk import Execute, survey, walk
+from flows.work import fetching
 from flows.workplace import SHARD_BYTES, Site
 from tasks.errors import usage
 from tasks.gate import Expect
@@ -204,6 +205,7 @@ def _command(parsed: argparse.Namespace) -> int:
     if parsed.sample:
         raise usage("goes with --plan", "Add --plan, or leave it out.", place="--sample")
     watch = watcher()
+    fetching.announce = lambda line: print(line, file=sys.stderr, flush=True)
     with interruptible():
         dataset = _run(parsed.recipe, options, watch) if options.runner != "direct" else _directly(plan, site, out, options, watch)
     _show(dataset, as_json=parsed.json)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,6 +21,38 @@ from tasks.store.place import Place
 from tasks.store.spool import ParquetSpool, file_info, spool_folder
 
 SKIPS = {"file": pl.String, "place": pl.String, "reason": pl.String}
+
+
+EVERY_SECONDS = 2.0
+"""Time between two lines that tell how far fetching has come."""
+
+
+def announce(line: str) -> None:
+    """Tell how far fetching has come; the command line puts its own in this place."""
+    del line
+
+
+class _Progress:
+    """Counts the units that are there and the bytes that came, and tells them now and then."""
+
+    def __init__(self, name: str, units: int) -> None:
+        self._name = name
+        self._units = units
+        self._done = 0
+        self._bytes: dict[str, int] = {}
+        self._told_at = time.monotonic()
+
+    def bytes_came(self, url: str, so_far: int, total: int) -> None:
+        """Count the bytes of one address."""
+        del total
+        self._bytes[url] = so_far
+        if time.monotonic() - self._told_at >= EVERY_SECONDS:
+            self._told_at = time.monotonic()
+            announce(f"{self._name}: {self._done} of {self._units} brought, {sum(self._bytes.values()) / 1e6:.1f} MB")
+
+    def unit_came(self) -> None:
+        """Count a unit."""
+        self._done += 1
 
 
 def list_units(job: Job, steps: list[Step]) -> Done:
@@ -62,9 +95,16 @@ def fetch_units(job: Job, steps: list[Step]) -> Done:
 
 
 async def _brought(step: RemoteStep, units: list[Unit], work: Place, job: Job) -> list[Unit | str]:
+    progress = _Progress(job.calls[0].name, len(units))
+
+    async def bring(number: int, unit: Unit) -> Unit | str:
+        found = await _one(step, unit, work, web, folder / str(number), job)
+        progress.unit_came()
+        return found
+
     with spool_folder() as folder:
-        async with Web() as web:
-            tasks = [asyncio.ensure_future(_one(step, unit, work, web, folder / str(number), job)) for number, unit in enumerate(units)]
+        async with Web(told=progress.bytes_came) as web:
+            tasks = [asyncio.ensure_future(bring(number, unit)) for number, unit in enumerate(units)]
             try:
                 return list(await asyncio.gather(*tasks))
             finally:

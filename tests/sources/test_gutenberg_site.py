@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows.build import build, main
+from flows.work import fetching
 from tasks.clients import web as module
 from tasks.clients.web import Web
 from tasks.errors import RecipeError, SourceError
@@ -172,3 +173,12 @@ def test_a_plan_asks_nobody(site: Site, tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["r.yaml", "--plan"]) == 0
     assert "todo" in capsys.readouterr().out
     assert not site.asked
+
+
+def test_fetching_tells_how_far_it_has_come(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fetching, "EVERY_SECONDS", 0.0)
+    (tmp_path / "r.yaml").write_text(recipe(site, "books: [7, 12]"))
+    assert main(["r.yaml", "--runner", "direct"]) == 0
+    assert "books: 0 of 2 brought, 0.0 MB" in capsys.readouterr().err

@@ -1,11 +1,16 @@
 """What the sources leave in and out of the real files, within the limits that we set ourselves."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tasks.sources.arxiv import Arxiv
+from tasks.sources.files import Files
 from tasks.sources.gutenberg import Gutenberg
 from tasks.sources.wikipedia import Wikipedia
+from tasks.step import SourceStep
+from tests.benches.sources import books, decoded, dump, iterparse, lines, loads, measure, papers
 from tests.quality.sources import BOOK_LEAKS, WIKI_LEAKS, judge, main, recall, seen_book, seen_wiki
 from tests.sources.test_formats import book
 from tests.texts import prose
@@ -50,3 +55,15 @@ def test_books_lose_the_legal_text_and_keep_their_own(corpus: Path) -> None:
     shares = sorted(one.recall or 0 for one in whole)
     assert shares[0] >= 0.93
     assert shares[2] >= 0.97
+
+
+@pytest.mark.parametrize(
+    ("make", "step", "peer"),
+    [(dump, Wikipedia(path="x"), iterparse), (books, Gutenberg(path="x"), decoded), (lines, Files(path="x"), loads), (papers, Arxiv(path="x", licences="any"), decoded)],
+    ids=["wikipedia", "gutenberg", "files", "arxiv"],
+)  # fmt: skip
+def test_the_benchmark_reads_what_it_writes(
+    make: Callable[[Path, float], tuple[Path, int]], step: SourceStep, peer: Callable[[Path], int]
+) -> None:
+    found = measure("small", make, step, peer, 0.3)
+    assert found["peer_counted"] >= found["rows"] > 0

@@ -12,6 +12,7 @@ from tasks.names import ColumnName, own_names
 from tasks.sources.charset import decode
 from tasks.sources.dialogues import NotPair, Take, pairs_of
 from tasks.sources.listing import list_files
+from tasks.sources.office import Document, read_parts, read_pdf
 from tasks.sources.opening import Members, Unreadable, capped, is_tar, members, sealed, unpacked, whole
 from tasks.sources.origin import attrs, origin, plain_text, spanned
 from tasks.sources.tabular import Row, plain_name, read_rows, rows_in
@@ -35,13 +36,14 @@ PUBLIC = ("", "false", "0", "no", "none", "null")
 
 
 class Files(SourceStep):
-    """Read texts, Markdown, HTML, JSON lines, CSV and Parquet, compressed or in archives or not, from any store.
+    """Read texts, Markdown, HTML, EPUB, DOCX, PDF, JSON lines, CSV and Parquet, packed or in archives or not, from any store.
 
     As documents, each text file is one row, and each record with a `text`; as pairs, rows of
     prompt-completion, chat messages, Alpaca, ShareGPT and TRL are recognised. `columns` names their
     fields in ours (`{text: body}`); fields that are not used are kept in `attrs`. A bad line or
     file is skipped by name, and nothing beside it is lost. Of HTML the main part is read, without
-    tables, figures, forms and navigation.
+    tables, figures, forms and navigation; headings of EPUB and DOCX become `sections`. PDF needs the
+    extra `documents`.
 
     ```yaml
     steps:
@@ -96,17 +98,44 @@ class Files(SourceStep):
         data = whole(unit)
         packed = data.startswith(b"PK\x03\x04") or (is_tar(data) and b"ustar" in data[:300])
         files, odd = members(data) if packed else Members({"": data}, ())
-        office = sealed(files) if packed else ""
-        if office:
-            yield self._nothing(unit, "", office)
+        document = read_parts(files) if packed else None
+        if document is not None:
+            yield self._document_of(unit, "", document, context)
+            return
+        closed = sealed(files) if packed else ""
+        if closed:
+            yield self._nothing(unit, "", closed)
             return
         yield from (self._nothing(unit, name, reason) for name, reason in odd)
         for name, member in files.items():
-            content = b"".join(capped(unpacked(iter([member])))) if packed else member
+            yield from self._member(unit, name, b"".join(capped(unpacked(iter([member])))) if packed else member, context)
+
+    def _member(self, unit: Unit, name: str, content: bytes, context: Context) -> Iterator[Reading]:
+        """Read one file of an archive, or the file itself."""
+        try:
             if plain_name(name).endswith(ROWS):
                 yield from self._rows(unit, name, rows_in(plain_name(name), content, self._fields), context)
+            elif content.startswith(b"%PDF-"):
+                yield self._document_of(unit, name, read_pdf(content), context)
+            elif name and content.startswith(b"PK\x03\x04") and (document := read_parts(members(content).files)) is not None:
+                yield self._document_of(unit, name, document, context)
             else:
                 yield self._text(unit, name, content, context)
+        except Unreadable as error:
+            yield self._nothing(unit, name, str(error))
+
+    def _document_of(self, unit: Unit, name: str, document: Document, context: Context) -> Reading:
+        text = document.outline.text()
+        if self.kind == "pairs" or not text.strip():
+            return self._nothing(unit, name, "a text is no pair" if text.strip() else "no text in it")
+        about = {
+            "title": document.title,
+            "authors": list(document.authors),
+            "language": document.language,
+            "sections": document.outline.sections(),
+        }
+        row = origin(context.step, self.use, unit, name) | about | {"licence": self.licence, "private": self.private}
+        return Reading(frame_of([spanned(row, text)], "documents"))
 
     def _text(self, unit: Unit, name: str, content: bytes, context: Context) -> Reading:
         closed = sealed({"": content})

@@ -265,7 +265,7 @@ def _zip(data: bytes) -> Iterator[tuple[str, bytes]]:
         raise Unreadable("zip is damaged") from error
 
 
-_SEALED = ((b"%PDF-", "PDF"), (b"%!PS", "PostScript"), (b"\xd0\xcf\x11\xe0", "old office document"), (b"{\\rtf", "RTF"))
+_SEALED = ((b"%!PS", "PostScript"), (b"\xd0\xcf\x11\xe0", "old office document"), (b"{\\rtf", "RTF"))
 _OFFICE = {"[Content_Types].xml": "office document", "mimetype": "EPUB or OpenDocument"}
 
 

@@ -12,12 +12,12 @@ from tasks.clients.web import Web
 from tasks.errors import Fault
 from tasks.frames import Skip, frame_of
 from tasks.sources.charset import decode
-from tasks.sources.eprint import read_eprint
+from tasks.sources.eprint import files_of, is_bulk, papers_in, read_eprint
 from tasks.sources.harvest import FILES, OAI, get_record, list_records
 from tasks.sources.latex import Paper, read_latex
 from tasks.sources.latexsource import flatten, main_file
 from tasks.sources.listing import folders, list_files
-from tasks.sources.opening import Unreadable, chunks
+from tasks.sources.opening import Unreadable, capped, chunks, unpacked
 from tasks.sources.origin import attrs, origin, spanned
 from tasks.sources.papers import OPEN, Record, records, spdx
 from tasks.sources.remote import RemoteStep
@@ -126,8 +126,11 @@ class Arxiv(RemoteStep):
         if name.endswith((".xml", ".jsonl", ".json")):
             yield self._abstracts(unit, context)
             return
-        identifier = _ID.search(unit.key)
-        record = _noted(unit) or _known(context.files.get("metadata", "")).get(identifier[1] if identifier else "", Record())
+        if is_bulk(unit):
+            yield from self._bulk(unit, context)
+            return
+        number = _number(unit.key)
+        record = _noted(unit) or _known(context.files.get("metadata", "")).get(number, Record())
         reason = self._refused(record)
         if reason:
             yield _skipped(unit, "", reason)
@@ -137,23 +140,43 @@ class Arxiv(RemoteStep):
         except Unreadable as error:
             yield _skipped(unit, "", str(error))
             return
-        yield self._paper(unit, context.step, files, record._replace(id=identifier[1] if identifier else ""))
+        yield self._paper(unit, context.step, files, record._replace(id=number))
 
-    def _paper(self, unit: Unit, step: str, files: Mapping[str, bytes], record: Record) -> Reading:
+    def _bulk(self, unit: Unit, context: Context) -> Iterator[Reading]:
+        """Give the papers of a tar of many, each a row with its own id; each that is not taken is named."""
+        known = _known(context.files.get("metadata", ""))
+        try:
+            for name, data in papers_in(unit):
+                number = _number(name.rpartition("/")[2])
+                record = known.get(number, Record())
+                reason = self._refused(record) or ("PDF only" if data.startswith(b"%PDF") else "")
+                if reason:
+                    yield _skipped(unit, name, reason)
+                    continue
+                try:
+                    files = files_of(b"".join(capped(unpacked(iter([data])))))
+                except Unreadable as error:
+                    yield _skipped(unit, name, str(error))
+                    continue
+                yield self._paper(unit, context.step, files, record._replace(id=number), name)
+        except Unreadable as error:
+            yield _skipped(unit, "", str(error))
+
+    def _paper(self, unit: Unit, step: str, files: Mapping[str, bytes], record: Record, member: str = "") -> Reading:
         texts = {
             name: decode(data).text for name, data in files.items() if name.lower().endswith((".tex", ".ltx", ".latex")) or "." not in name
         }
         main = main_file(texts)
         if main is None:
-            return _skipped(unit, "", "no LaTeX in it")
+            return _skipped(unit, member, "no LaTeX in it")
         try:
             paper = read_latex(flatten(main, texts), maths=self.maths == "keep")
         except Unreadable as error:
-            return _skipped(unit, main, str(error))
+            return _skipped(unit, member or main, str(error))
         text = paper.outline.text()
         if len(text.split()) < 20:
-            return _skipped(unit, main, "too few words")
-        row = origin(step, self.use, unit) | _about(record, paper) | {"private": self.private, "sections": paper.outline.sections()}
+            return _skipped(unit, member or main, "too few words")
+        row = origin(step, self.use, unit, member) | _about(record, paper) | {"private": self.private, "sections": paper.outline.sections()}
         return Reading(frame_of([spanned(row, text)], "documents"))
 
     def _abstracts(self, unit: Unit, context: Context) -> Reading:
@@ -166,6 +189,12 @@ class Arxiv(RemoteStep):
             row = origin(context.step, self.use, unit, record.id) | _about(record, None) | {"private": self.private}
             rows.append(spanned(row, record.abstract))
         return Reading(frame_of(rows, "documents"), tuple(skips))
+
+
+def _number(name: str) -> str:
+    """Give the number of a paper in a name, old ones with the slash that file names leave out; nothing where there is none."""
+    found = _ID.search(name)
+    return re.sub(r"^([a-z-]+(?:\.[A-Z]{2})?)_?(\d{7})$", r"\1/\2", found[1]) if found else ""
 
 
 def _noted(unit: Unit) -> Record | None:

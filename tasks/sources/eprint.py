@@ -1,15 +1,24 @@
 """The files of an e-print: a tar, a gzipped single file, a plain file, or a folder."""
 
-from tasks.sources.opening import MAX_FILE_BYTES, Unreadable, is_tar, members, whole
+import io
+import re
+import tarfile
+from collections.abc import Iterator
+
+from tasks.sources.opening import MAX_FILE_BYTES, Unreadable, is_tar, members, raw, whole
 from tasks.step import Unit
 from tasks.store.place import opened
+
+_BULK = re.compile(r"(?:^|/)arXiv_src_\d{4}_\d+\.tar$", re.IGNORECASE)
 
 
 def read_eprint(unit: Unit) -> dict[str, bytes]:
     """Read the files of an e-print by name; Unreadable says why there are none."""
-    if unit.url.endswith("/"):
-        return _folder(unit)
-    data = whole(unit)
+    return _folder(unit) if unit.url.endswith("/") else files_of(whole(unit))
+
+
+def files_of(data: bytes) -> dict[str, bytes]:
+    """Read the files of an e-print's bytes by name; Unreadable says why there are none."""
     if not data.strip():
         raise Unreadable("empty: withdrawn")
     if data.startswith(b"PK") or is_tar(data):
@@ -23,6 +32,52 @@ def read_eprint(unit: Unit) -> dict[str, bytes]:
     if b"\\" not in data or b"\x00" in data[:1000]:
         raise Unreadable("not LaTeX")
     return {"main.tex": data}
+
+
+def is_bulk(unit: Unit) -> bool:
+    """Tell a tar of many e-prints, as the archive's bulk store has them, by its name."""
+    return _BULK.search(unit.key) is not None
+
+
+def papers_in(unit: Unit) -> Iterator[tuple[str, bytes]]:
+    """Yield name and bytes of each paper in a tar of many, one after the other; Unreadable where the tar is damaged.
+
+    Papers are unpacked here; the bytes of one at a time are held.
+    """
+    try:
+        with tarfile.open(fileobj=_Stream(raw(unit)), mode="r|") as archive:
+            for member in archive:
+                held = archive.extractfile(member) if member.isreg() and member.size <= MAX_FILE_BYTES else None
+                if held is not None:
+                    yield member.name, held.read()
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise Unreadable("tar is damaged") from error
+
+
+class _Stream(io.RawIOBase):
+    """Bytes that come in pieces, as a file that is read once."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._held = b""
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Give the next bytes, as many as were asked for while there are some."""
+        held = [self._held]
+        have = len(self._held)
+        while size < 0 or have < size:
+            piece = next(self._pieces, b"")
+            if not piece:
+                break
+            held.append(piece)
+            have += len(piece)
+        data = b"".join(held)
+        self._held = b"" if size < 0 else data[size:]
+        return data if size < 0 else data[:size]
 
 
 def _folder(unit: Unit) -> dict[str, bytes]:

@@ -18,6 +18,8 @@ from tasks.errors import StoreError, usage
 from tasks.store.points import reach
 
 FRESH: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+PAYS = "DARTBOARD_REQUESTER_PAYS"
+"""Environment variable with the names of S3 buckets whose reading the user pays for, parted by commas."""
 UNLISTED = frozenset({"sftp", "ssh", "smb"})
 """Stores that keep no listings and take no option for it; a thread keeps its connection."""
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "r2", "memory"})
@@ -56,9 +58,16 @@ def plainly(doing: str, url: str) -> Iterator[None]:
 
 
 def opened(url: str) -> tuple[Any, str]:
-    """Give the file system of an address and the path in it; RecipeError where none speaks it."""
+    """Give the file system of an address and the path in it; RecipeError where none speaks it.
+
+    Buckets whose reader pays are read only where PAYS names them.
+    """
+    scheme, _, rest = url.partition("://")
+    options = {} if scheme in UNLISTED else dict(FRESH)
+    if scheme == "s3" and rest.partition("/")[0] in os.environ.get(PAYS, "").split(","):
+        options["requester_pays"] = True
     try:
-        fs, path = fsspec.core.url_to_fs(url, **({} if url.partition("://")[0] in UNLISTED else FRESH))
+        fs, path = fsspec.core.url_to_fs(url, **options)
     except (ValueError, ImportError) as error:
         raise usage(f"no store speaks this address ({error})", "Install its extra, or correct it.", value=url) from error
     return fs, str(path)

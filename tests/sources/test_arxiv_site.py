@@ -1,7 +1,9 @@
 """Papers of a double of the archive: metadata by OAI-PMH, e-prints of those whose licence is taken."""
 
 import asyncio
+import io
 import json
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +13,14 @@ from flows.build import build, main
 from tasks.clients import web as module
 from tasks.clients.web import Web
 from tasks.errors import RecipeError, SourceError
+from tasks.sources.arxiv import Arxiv
 from tasks.sources.harvest import list_records
 from tasks.sources.papers import Record
-from tests.mirrors.archive import CLOSED, eprint, error, oai, record
+from tasks.store.place import opened
+from tests.mirrors.archive import CC_BY, CLOSED, eprint, error, oai, record
 from tests.mirrors.site import Site, serving
+from tests.services.s3 import S3
+from tests.sources.helpers import read_all, reasons
 from tests.texts import prose
 
 RECORDS = {
@@ -113,3 +119,47 @@ def test_a_plan_asks_nobody(site: Site, tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text(recipe(site, 'set: "cs:cs:CL"'))
     assert main(["r.yaml", "--plan"]) == 0
     assert not site.asked
+
+
+def bulk() -> bytes:
+    """A tar of many papers, as the archive's bulk store has them."""
+    papers = {"2601/2601.00001.gz": eprint(1), "2601/2601.00002.gz": eprint(2), "2601/2601.00003.pdf": b"%PDF-1.5", "2601/2601.00004.gz": b"\x1f\x8b broken", "0309/hep-th0309136.gz": eprint(5)}  # fmt: skip
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as archive:
+        for name, data in papers.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return held.getvalue()
+
+
+METADATA = "\n".join(
+    json.dumps({"id": number, "title": f"T {number}", "abstract": "x", "license": CC_BY if number != "2601.00002" else CLOSED})
+    for number in ("2601.00001", "2601.00002", "2601.00003", "2601.00004", "hep-th/0309136")
+)
+
+
+def test_a_tar_of_many_papers_is_read_one_after_the_other(tmp_path: Path) -> None:
+    (tmp_path / "arXiv_src_2601_001.tar").write_bytes(bulk())
+    rows, skips = read_all(Arxiv(path="x", metadata="m"), [str(tmp_path)], {"metadata": METADATA})
+    assert [row["title"] for row in rows] == ["T 2601.00001", "T hep-th/0309136"]
+    assert len({row["id"] for row in rows}) == 2
+    assert {skip.place: skip.reason for skip in skips} == {
+        "2601/2601.00002.gz": "licence LicenseRef-arXiv-nonexclusive-distrib",
+        "2601/2601.00003.pdf": "PDF only",
+        "2601/2601.00004.gz": "gzip is damaged",
+    }
+    (tmp_path / "arXiv_src_2601_001.tar").write_bytes(bulk()[:3000])
+    rows, skips = read_all(Arxiv(path="x", licences="any"), [str(tmp_path)])
+    assert len(rows) >= 1
+    assert reasons(skips)["tar is damaged"] == 1
+
+
+def test_a_bucket_whose_reader_pays_is_read_where_the_user_says_so(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    fs, _ = opened(s3.url("src"))
+    assert "RequestPayer" not in fs.req_kw
+    fs.pipe(f"{s3.bucket}/src/arXiv_src_2601_001.tar", bulk())
+    monkeypatch.setenv("DARTBOARD_REQUESTER_PAYS", f"arxiv,{s3.bucket}")
+    assert opened(s3.url("src"))[0].req_kw == {"RequestPayer": "requester"}
+    rows, _ = read_all(Arxiv(path="x", metadata="m"), [s3.url("src/arXiv_src_*.tar")], {"metadata": METADATA})
+    assert len(rows) == 2

@@ -2,15 +2,15 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from flows.plan import Stage
 from flows.scene import Result
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import TaskID
+    from rich.table import Table
 
 SHOWN_CHARS = 240
 
@@ -44,7 +44,9 @@ class Lines(Quiet):
 class Bars(Quiet):
     """A bar for each stage, on a terminal's stderr."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: "Console") -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
         columns = (
             TextColumn("{task.description:<28}"),
             BarColumn(24),
@@ -78,6 +80,10 @@ class Bars(Quiet):
 
 def watcher() -> Quiet:
     """Give bars for a terminal, lines for anything else."""
+    if not sys.stderr.isatty():
+        return Lines()
+    from rich.console import Console
+
     console = Console(stderr=True)
     return Bars(console) if console.is_terminal else Lines()
 
@@ -91,8 +97,11 @@ def told(report: Mapping[str, Any]) -> str:
     return f"{report['name']}: {counts}; {report['seconds']:.1f} s{' (cached)' if report['cached'] else ''}"
 
 
-def steps_table(reports: Sequence[Mapping[str, Any]]) -> Table:
+def steps_table(reports: Sequence[Mapping[str, Any]]) -> "Table":
     """Give the table of what each step kept."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(title="What each step kept", title_justify="left")
     for name, justify in (("step", "left"), ("kind", "left"), ("in", "right"), ("out", "right"), ("dropped and skipped", "left")):
         table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
@@ -103,8 +112,11 @@ def steps_table(reports: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def rows_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+def rows_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
     """Give three rows side by side: what goes in, what comes out."""
+    from rich.table import Table
+    from rich.text import Text
+
     names = [name for name in ("system", "input", "output", "text", "title") if any(row.get(name) for row in rows)][:4]
     table = Table(title="Three of its rows", title_justify="left", show_lines=True)
     for name in names:

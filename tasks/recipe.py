@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from pydantic import Field, SerializeAsAny, StringConstraints
 
 from tasks.clients.llm import Model
-from tasks.step import Settings, Step
+from tasks.settings import Settings
+from tasks.step import Step
 from tasks.store.keys import plain
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Protocol, get_args, get_type_hints
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, Strict
+from pydantic import Field, JsonValue, Strict
 
 from tasks.errors import Fault
 from tasks.frames import DOCUMENTS, Halves, Kind, Skip
+from tasks.settings import Settings
 
 Family = Literal["source", "edit", "pair", "rules", "complete", "grow", "barrier", "gate", "sink"]
 
@@ -20,20 +21,6 @@ NO_IDENTITY: dict[str, JsonValue] = {"identity": False}
 INPUT_FILE = "input file"
 InputFile = Annotated[str, Field(min_length=1), INPUT_FILE]
 """A small text file that a step reads, relative to the recipe; its content is part of the step's key."""
-
-
-class Settings(BaseModel):
-    """A frozen, strict group of settings: unknown keys and loose types are refused."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        populate_by_name=True,
-        use_attribute_docstrings=True,
-        allow_inf_nan=False,
-        protected_namespaces=(),
-    )
 
 
 def _is_file(annotation: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from tasks.errors import ModelError, usage
-from tasks.step import Settings
+from tasks.settings import Settings
 
 if TYPE_CHECKING:
     import openai

@@ -8,7 +8,8 @@ import polars as pl
 from pydantic import Field
 
 from tasks.dedup.components import Ids
-from tasks.step import Reread, Settings
+from tasks.settings import Settings
+from tasks.step import Reread
 
 MAX_BUCKET = 200
 """In a bucket of more rows than this, each is compared with the first eight and its two neighbours only."""

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from tasks.errors import Fault
 from tasks.frames import Halves, Kind, dropped
-from tasks.step import Context, Family, RowStep, Settings
+from tasks.settings import Settings
+from tasks.step import Context, Family, RowStep
 
 
 class Words(Settings):

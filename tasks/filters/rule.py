@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import polars as pl
 from pydantic import Field
 
-from tasks.step import Settings
+from tasks.settings import Settings
 
 Ratio = Annotated[float, Field(ge=0)]
 

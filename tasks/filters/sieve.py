@@ -13,7 +13,8 @@ from tasks.filters.gopher import GopherQuality, GopherRepetition
 from tasks.filters.rule import Rule, RuleSet
 from tasks.filters.style import Style
 from tasks.frames import text_column
-from tasks.step import Family, Settings, Step
+from tasks.settings import Settings
+from tasks.step import Family, Step
 
 
 class Rules(Settings):

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from tasks.clients.llm import Answer, Model
-from tasks.step import Settings
+from tasks.settings import Settings
 
 
 class Budget(Settings):

@@ -8,7 +8,8 @@ from pydantic import Field
 from tasks.clients.llm import Answer, Request
 from tasks.frames import Kind
 from tasks.growth.strategy import ModelStep, Refused, Row, json_in, licences, request, spoken
-from tasks.step import Context, Family, Settings
+from tasks.settings import Settings
+from tasks.step import Context, Family
 from tasks.store.keys import draw
 
 HUMAN_SHOTS, MADE_SHOTS = 6, 2

@@ -12,6 +12,7 @@ from pydantic import Field, Strict
 
 from tasks.clients.web import Wanted, Web
 from tasks.frames import Skip, frame_of
+from tasks.settings import Settings
 from tasks.sources.booktext import Book, declared_charset, read_book
 from tasks.sources.charset import decode
 from tasks.sources.listing import list_files
@@ -20,7 +21,7 @@ from tasks.sources.origin import attrs, origin, spanned
 from tasks.sources.pgcatalogue import CATALOGUE, HARVEST, MIRROR, Query, addresses, books_of, harvested, next_page, number_in
 from tasks.sources.remote import RemoteStep
 from tasks.sources.webpage import read_html
-from tasks.step import NO_IDENTITY, Context, Reading, Settings, Unit
+from tasks.step import NO_IDENTITY, Context, Reading, Unit
 
 LICENCE = "LicenseRef-PublicDomain-US"
 LANGUAGES = {

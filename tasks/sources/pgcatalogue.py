@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field
 
 from tasks.errors import SourceError
-from tasks.step import Settings
+from tasks.settings import Settings
 
 CATALOGUE = "https://www.gutenberg.org/cache/epub/feeds/pg_catalog.csv"
 HARVEST = "https://www.gutenberg.org/robot/harvest"

@@ -9,6 +9,8 @@ Kind = Literal["documents", "pairs"]
 
 MAX_FRAME_BYTES = 32_000_000
 """Rows travel in frames of at most this many bytes of text (one longer row makes a frame of its own)."""
+MAX_FRAME_ROWS = 10_000
+"""And of at most so many rows."""
 
 SPAN = pl.Struct({"file": pl.String, "start": pl.Int64, "end": pl.Int64})
 SECTIONS = pl.List(pl.Struct({"title": pl.String, "level": pl.Int64, "start": pl.Int64, "end": pl.Int64}))
@@ -122,7 +124,7 @@ def batches(rows: Iterable[Mapping[str, Any]], kind: Kind, max_bytes: int = MAX_
     size = 0
     for row in rows:
         weight = sum(len(row.get(name) or "") for name in TEXT_COLUMNS)
-        if held and (size + weight > max_bytes or len(held) >= 10_000):
+        if held and (size + weight > max_bytes or len(held) >= MAX_FRAME_ROWS):
             yield frame_of(held, kind)
             held, size = [], 0
         held.append(row)

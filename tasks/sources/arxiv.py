@@ -176,7 +176,11 @@ class Arxiv(RemoteStep):
         text = paper.outline.text()
         if len(text.split()) < 20:
             return _skipped(unit, member or main, "too few words")
-        row = origin(step, self.use, unit, member) | _about(record, paper) | {"private": self.private, "sections": paper.outline.sections()}
+        row = (
+            origin(step, self.use, unit.key, member)
+            | _about(record, paper)
+            | {"private": self.private, "sections": paper.outline.sections()}
+        )
         return Reading(frame_of([spanned(row, text)], "documents"))
 
     def _abstracts(self, unit: Unit, context: Context) -> Reading:
@@ -186,7 +190,7 @@ class Arxiv(RemoteStep):
             if reason:
                 skips.append(Skip(unit.key, record.id or str(number), reason))
                 continue
-            row = origin(context.step, self.use, unit, record.id) | _about(record, None) | {"private": self.private}
+            row = origin(context.step, self.use, unit.key, record.id) | _about(record, None) | {"private": self.private}
             rows.append(spanned(row, record.abstract))
         return Reading(frame_of(rows, "documents"), tuple(skips))
 

@@ -7,19 +7,22 @@ import polars as pl
 from pydantic import Field
 
 from tasks.errors import Fault
-from tasks.frames import DOCUMENTS, PAIRS, SCHEMAS, Kind, Skip, batches, frame_of
+from tasks.frames import DOCUMENTS, MAX_FRAME_ROWS, PAIRS, SCHEMAS, Kind, Skip, batches, frame_of
 from tasks.names import ColumnName, own_names
 from tasks.sources.charset import decode
+from tasks.sources.columnwise import KNOWN, LINE, Asked, Origin, asked_of, documents
 from tasks.sources.dialogues import NotPair, Take, pairs_of
+from tasks.sources.jsonlines import Block, Row, blocks
 from tasks.sources.listing import list_files
 from tasks.sources.office import Document, read_parts, read_pdf
-from tasks.sources.opening import Members, Unreadable, capped, is_tar, members, sealed, unpacked, whole
+from tasks.sources.opening import Members, Unreadable, capped, chunks, is_tar, members, sealed, unpacked, whole
 from tasks.sources.origin import attrs, origin, plain_text, spanned
-from tasks.sources.tabular import Row, plain_name, read_rows, rows_in
+from tasks.sources.tabular import plain_name, read_rows, rows_in
 from tasks.sources.webpage import charset_of, read_html
 from tasks.step import Context, Reading, SourceStep, Unit
 
-ROWS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+LINES = (".jsonl", ".ndjson")
+ROWS = (*LINES, ".json", ".csv", ".tsv", ".parquet")
 PAGES = (".html", ".htm", ".xhtml")
 FLUSH = 5000
 WRONG_TYPES = (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError)
@@ -29,8 +32,6 @@ SETTABLE = (
 )  # fmt: skip
 """The columns of the design that `columns` may fill from a record's field; the others are Dartboard's own."""
 RECORD = frozenset({"text", "messages", "conversations", "prompt", "completion", "chosen", "instruction", "input", "output"})
-KNOWN = ("title", "url", "licence", "language", "created", "group")
-"""Fields that are taken by their names where a record has them."""
 PUBLIC = ("", "false", "0", "no", "none", "null")
 """What a record may say in `private` to be none; anything else makes it private."""
 
@@ -87,7 +88,10 @@ class Files(SourceStep):
     def read(self, unit: Unit, context: Context) -> Iterator[Reading]:
         """Give the rows of one file, or of each file in an archive."""
         try:
-            if plain_name(unit.key).endswith(ROWS):
+            asked = self._by_columns
+            if asked and plain_name(unit.key).endswith(LINES):
+                yield from self._blocks(asked, blocks(chunks(unit)), self._shared(unit, "", context))
+            elif plain_name(unit.key).endswith(ROWS):
                 yield from self._rows(unit, "", read_rows(unit, self._fields), context)
             else:
                 yield from self._files(unit, context)
@@ -113,7 +117,10 @@ class Files(SourceStep):
     def _member(self, unit: Unit, name: str, content: bytes, context: Context) -> Iterator[Reading]:
         """Read one file of an archive, or the file itself."""
         try:
-            if plain_name(name).endswith(ROWS):
+            asked = self._by_columns
+            if asked and plain_name(name).endswith(LINES):
+                yield from self._blocks(asked, blocks(iter([content])), self._shared(unit, name, context))
+            elif plain_name(name).endswith(ROWS):
                 yield from self._rows(unit, name, rows_in(plain_name(name), content, self._fields), context)
             elif content.startswith(b"%PDF-"):
                 yield self._document_of(unit, name, read_pdf(content), context)
@@ -134,7 +141,7 @@ class Files(SourceStep):
             "language": document.language,
             "sections": document.outline.sections(),
         }
-        row = origin(context.step, self.use, unit, name) | about | {"licence": self.licence, "private": self.private}
+        row = origin(context.step, self.use, unit.key, name) | about | {"licence": self.licence, "private": self.private}
         return Reading(frame_of([spanned(row, text)], "documents"))
 
     def _text(self, unit: Unit, name: str, content: bytes, context: Context) -> Reading:
@@ -146,11 +153,46 @@ class Files(SourceStep):
         title, text = read_html(text) if page else (None, text)
         if self.kind == "pairs" or not text.strip():
             return self._nothing(unit, name, "a text is no pair" if text.strip() else "no text in it")
-        row = origin(context.step, self.use, unit, name) | {"title": title, "licence": self.licence, "private": self.private}
+        row = origin(context.step, self.use, unit.key, name) | {"title": title, "licence": self.licence, "private": self.private}
         return Reading(frame_of([spanned(row, text)], "documents"))
 
     def _nothing(self, unit: Unit, place: str, reason: str) -> Reading:
         return Reading(frame_of([], self.kind), (Skip(unit.key, place, reason),))
+
+    @property
+    def _by_columns(self) -> Asked | None:
+        return asked_of(self.columns) if self.kind == "documents" else None
+
+    def _shared(self, unit: Unit, member: str, context: Context) -> Origin:
+        return Origin(context.step, self.use, unit.key, member, self.licence, self.private)
+
+    def _blocks(self, asked: Asked, stream: Iterator[Block], shared: Origin) -> Iterator[Reading]:
+        """Read JSON lines as documents: what is usual by columns, the rest line by line, in the order of the file."""
+        for block in stream:
+            usual, odd = documents(block, asked, shared)
+            others, skips = self._others(block, odd, shared)
+            rows = (pl.concat([usual, others], how="diagonal").sort(LINE) if others.height else usual).drop(LINE)
+            frames = list(rows.iter_slices(MAX_FRAME_ROWS)) or [rows]
+            yield Reading(frames[0], tuple(skips))
+            yield from (Reading(frame) for frame in frames[1:])
+
+    def _others(self, block: Block, odd: Sequence[int], shared: Origin) -> tuple[pl.DataFrame, list[Skip]]:
+        """Read some lines by themselves; the rows have their line."""
+        made: dict[int, dict[str, Any]] = {}
+        skips: list[Skip] = []
+        for row in block.rows(odd):
+            try:
+                (made[int(row.place) - block.first],) = self._record(row._replace(place=shared.place(row.place)), shared.unit, shared.step)
+            except NotPair as error:
+                skips.append(Skip(shared.unit, shared.place(row.place), str(error)))
+        try:
+            frame = frame_of(list(made.values()), self.kind)
+        except WRONG_TYPES:
+            good, more = self._sound(list(made.values()))
+            held = set(map(id, good))
+            made, skips = {line: row for line, row in made.items() if id(row) in held}, [*skips, *more]
+            frame = frame_of(good, self.kind)
+        return frame.with_columns(pl.Series(LINE, list(made), dtype=pl.Int64)), skips
 
     def _rows(self, unit: Unit, member: str, rows: Iterator[Row], context: Context) -> Iterator[Reading]:
         made: list[dict[str, Any]] = []
@@ -165,7 +207,7 @@ class Files(SourceStep):
                 break
             row = row._replace(place=f"{member}#{row.place}" if member else row.place)
             try:
-                made.extend(self._record(row, unit, context.step))
+                made.extend(self._record(row, unit.key, context.step))
             except NotPair as error:
                 skips.append(Skip(unit.key, row.place, str(error)))
             if len(made) >= FLUSH:
@@ -195,7 +237,7 @@ class Files(SourceStep):
                 skips.append(Skip(str(row.get("unit")), str(row.get("id")), "a field of another type"))
         return good, skips
 
-    def _record(self, row: Row, unit: Unit, step: str) -> list[dict[str, Any]]:
+    def _record(self, row: Row, unit: str, step: str) -> list[dict[str, Any]]:
         """Give the rows of a record: one, or one for each answer of a conversation."""
         if row.fault:
             raise NotPair(row.fault)

@@ -141,7 +141,7 @@ class Gutenberg(RemoteStep):
         reason = "not a book" if book.confidence < 0.5 else "copyrighted" if book.copyrighted and not self.copyrighted else ""
         if reason:
             return Reading(frame_of([], "documents"), (Skip(unit.key, name, reason),))
-        row = origin(step, self.use, unit, name) | _about(book) | {"private": self.private}
+        row = origin(step, self.use, unit.key, name) | _about(book) | {"private": self.private}
         row["attrs"] = attrs({"confidence": book.confidence, "encoding": decoded.encoding, "number": book.number})
         row["sections"] = book.outline.sections()
         return Reading(frame_of([spanned(row, book.outline.text())], "documents"))

@@ -5,16 +5,18 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.step import Unit
+import orjson
+
+SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 
-def origin(step: str, use: str, unit: Unit, record: str = "") -> dict[str, Any]:
-    """Give `id`, `source`, `unit`, `span` and `group` of a record; without `record`, of the whole unit."""
-    name = f"{unit.key}#{record}" if record else unit.key
+def origin(step: str, use: str, key: str, record: str = "") -> dict[str, Any]:
+    """Give `id`, `source`, `unit`, `span` and `group` of a record; without `record`, of the whole unit named `key`."""
+    name = f"{key}#{record}" if record else key
     return {
         "id": f"{step}/{name}",
         "source": use,
-        "unit": unit.key,
+        "unit": key,
         "span": {"file": name, "start": 0, "end": None},
         "group": f"{use}:{name}",
     }
@@ -27,8 +29,13 @@ def spanned(row: dict[str, Any], text: str) -> dict[str, Any]:
 
 def attrs(values: Mapping[str, Any]) -> str | None:
     """Write the leftover fields of a record as one JSON text; None where there are none."""
-    held = {name: _finite(value) for name, value in values.items() if value not in (None, "", [])}
-    return json.dumps(held, ensure_ascii=False, sort_keys=True, default=str, allow_nan=False) if held else None
+    held = {name: value for name, value in values.items() if value is not None and value not in ("", [])}
+    if not held:
+        return None
+    try:
+        return orjson.dumps(held, default=str, option=SORTED).decode()
+    except TypeError:  # numbers of more than 64 bits, halves of surrogate pairs
+        return json.dumps(_finite(held), ensure_ascii=False, sort_keys=True, default=str, separators=(",", ":"))
 
 
 def _finite(value: Any) -> Any:

@@ -1,36 +1,25 @@
 """Records of JSON lines, JSON, CSV and Parquet files; each bad one is named, none beside it is lost."""
 
-import codecs
 import contextlib
 import csv
 import io
-import itertools
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.sources.charset import decode
-from tasks.sources.opening import Unreadable, capped, chunks, whole
+from tasks.sources.jsonlines import MAX_LINE_BYTES, Row, is_utf8, lines, row_of
+from tasks.sources.opening import Unreadable, chunks, whole
 from tasks.step import Unit
 from tasks.store.place import opened, plainly
 
-MAX_LINE_BYTES = 64 << 20
 DELIMITERS = ",;\t|"
 WHOLE = (".csv", ".tsv", ".json")
-WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
-
-
-class Row(NamedTuple):
-    """A record and its place in the file, or why there is none."""
-
-    place: str
-    value: dict[str, Any]
-    fault: str = ""
 
 
 def read_rows(unit: Unit, fields: Collection[str]) -> Iterator[Row]:
@@ -44,7 +33,7 @@ def read_rows(unit: Unit, fields: Collection[str]) -> Iterator[Row]:
     elif name.endswith(WHOLE):
         yield from rows_in(name, whole(unit), fields)
     else:
-        yield from _lines(chunks(unit))
+        yield from lines(chunks(unit))
 
 
 def rows_in(name: str, data: bytes, fields: Collection[str]) -> Iterator[Row]:
@@ -56,7 +45,7 @@ def rows_in(name: str, data: bytes, fields: Collection[str]) -> Iterator[Row]:
     elif name.endswith(".json"):
         yield from _json(data, fields)
     else:
-        yield from _lines(iter([data]))
+        yield from lines(iter([data]))
 
 
 def plain_name(key: str) -> str:
@@ -67,62 +56,12 @@ def plain_name(key: str) -> str:
     return name
 
 
-def _lines(stream: Iterator[bytes]) -> Iterator[Row]:
-    first = next(stream, b"")
-    for number, line in enumerate(_split(_as_utf8(first, stream)), 1):
-        if line is None:
-            yield Row(str(number), {}, f"line of more than {MAX_LINE_BYTES} bytes")
-        elif line.strip():
-            yield _row(str(number), line)
-
-
-def _as_utf8(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    """Give the stream as it is, or as UTF-8 where its first bytes say UTF-16 or UTF-32."""
-    if not first.startswith(WIDE) and b"\0" not in first[:4]:
-        yield first
-        yield from rest
-        return
-    yield decode(b"".join(capped(itertools.chain([first], rest)))).text.encode()
-
-
-def _split(stream: Iterator[bytes]) -> Iterator[bytes | None]:
-    held: list[bytes] = []
-    size = 0
-    for chunk in stream:
-        *lines, rest = chunk.split(b"\n")
-        for line in lines:
-            yield None if size + len(line) > MAX_LINE_BYTES else b"".join([*held, line])
-            held, size = [], 0
-        size += len(rest)
-        held = [*held, rest] if size <= MAX_LINE_BYTES else [b""]
-    if size:
-        yield None if size > MAX_LINE_BYTES else b"".join(held)
-
-
-def _row(place: str, line: bytes) -> Row:
-    if place == "1":
-        line = line.removeprefix(b"\xef\xbb\xbf")
-    try:
-        value = orjson.loads(line if _is_utf8(line) else decode(line).text)
-    except orjson.JSONDecodeError:
-        return Row(place, {}, "broken JSON")
-    return Row(place, value) if isinstance(value, dict) else Row(place, {}, "not an object")
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _json(data: bytes, fields: Collection[str]) -> Iterator[Row]:
-    data = data if _is_utf8(data) and b"\0" not in data[:4] else decode(data).text.encode()
+    data = data if is_utf8(data) and b"\0" not in data[:4] else decode(data).text.encode()
     try:
         value = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError:
-        yield from (_row(str(n), line) for n, line in enumerate(data.split(b"\n"), 1) if line.strip())
+        yield from (row_of(str(n), line) for n, line in enumerate(data.split(b"\n"), 1) if line.strip())
         return
     for number, record in enumerate(_listed(value, fields), 1):
         yield Row(str(number), record) if isinstance(record, dict) else Row(str(number), {}, "not an object")

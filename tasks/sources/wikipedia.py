@@ -201,7 +201,7 @@ class Wikipedia(RemoteStep):
         text = outline.text()
         if len(text.split()) < max(self.min_words, 1):
             return None, Skip(unit.key, title, "too few words")
-        row = origin(step, self.use, unit, number) | {
+        row = origin(step, self.use, unit.key, number) | {
             "title": title,
             "url": site.address(title),
             "licence": LICENCE,
@@ -241,7 +241,7 @@ class Wikipedia(RemoteStep):
         if reason or len(text.split()) < max(self.min_words, 1):
             return Reading(frame_of([], "documents"), (Skip(unit.key, "", reason or "too few words"),))
         title = unit.key.rpartition("/")[2].partition(".")[0].replace("_", " ")
-        row = origin(context.step, self.use, unit) | {
+        row = origin(context.step, self.use, unit.key) | {
             "title": title,
             "licence": LICENCE,
             "sections": outline.sections(),

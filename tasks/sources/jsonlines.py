@@ -1,0 +1,160 @@
+"""JSON lines: a block of them at a time, or each by itself."""
+
+import codecs
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import polars as pl
+
+from tasks.sources.charset import decode
+from tasks.sources.opening import Unreadable, capped
+from tasks.text.arrow import strings
+from tasks.text.jsonlines import NEWLINE, ODD, Found, found
+
+MAX_LINE_BYTES = 64 << 20
+BLOCK_BYTES = 8 << 20
+TOO_LONG = f"line of more than {MAX_LINE_BYTES} bytes"
+WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+
+
+class Row(NamedTuple):
+    """A record and its place in the file, or why there is none."""
+
+    place: str
+    value: dict[str, Any]
+    fault: str = ""
+
+
+class Strings(NamedTuple):
+    """What a block's lines hold, a row a line."""
+
+    columns: pl.DataFrame
+    """A column for each field asked for, null where it is absent or null."""
+    state: npt.NDArray[np.uint8]
+    """Whether a line is FINE, BLANK, or ODD: to be read by itself."""
+    rest: dict[int, dict[str, Any]]
+    """The other members of the lines that have any."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole lines of JSON, one after the other; None is a line that is too long to be held."""
+
+    first: int
+    """The number of its first line, from 1."""
+    data: bytes | None
+
+    @cached_property
+    def ends(self) -> npt.NDArray[np.int64]:
+        """The places of its newlines; the last line may have none."""
+        return np.flatnonzero(np.frombuffer(self.data or b"", np.uint8) == NEWLINE)
+
+    def rows(self, odd: Sequence[int] | None = None) -> Iterator[Row]:
+        """Read each line by itself, or only those at the places of `odd`, counted from 0."""
+        if self.data is None:
+            yield Row(str(self.first), {}, TOO_LONG)
+            return
+        ends = [*self.ends.tolist(), len(self.data)]
+        for place in range(len(ends)) if odd is None else odd:
+            number, line = str(self.first + place), self.data[ends[place - 1] + 1 if place else 0 : ends[place]]
+            if len(line) > MAX_LINE_BYTES:
+                yield Row(number, {}, TOO_LONG)
+            elif line.strip():
+                yield row_of(number, line)
+
+    def strings(self, names: Sequence[str]) -> Strings:
+        """Find the strings of some fields on all lines at once."""
+        data = self.data or b""
+        flat = np.frombuffer(data if data.endswith(b"\n") else data + b"\n", np.uint8)
+        ends = self.ends if len(flat) == len(data) else np.append(self.ends, len(data))
+        held = found(flat, ends, [name.encode() for name in names])
+        others = np.flatnonzero(held.rests[1:] > held.rests[:-1])
+        rest, broken = _parsed(held, others)
+        state = held.state
+        state[[*np.flatnonzero(np.diff(ends, prepend=-1) > MAX_LINE_BYTES), *broken]] = ODD
+        columns = {name: strings(held.text[k], held.starts[k]).set(pl.Series(~held.there[k]), None) for k, name in enumerate(names)}
+        return Strings(pl.DataFrame(columns), state, rest)
+
+
+def _parsed(held: Found, others: npt.NDArray[np.int64]) -> tuple[dict[int, dict[str, Any]], list[int]]:
+    """Parse the other members of the lines that have any: all at once, or line by line where one is broken."""
+    try:
+        return dict(zip(others.tolist(), orjson.loads(held.rest[: max(held.rests[-1], 2)].tobytes()), strict=True)), []
+    except orjson.JSONDecodeError:
+        rest: dict[int, dict[str, Any]] = {}
+        broken = []
+        for line in others.tolist():
+            try:
+                rest[line] = orjson.loads(held.rest[held.rests[line] : held.rests[line + 1] - 1].tobytes())
+            except orjson.JSONDecodeError:
+                broken.append(line)
+        return rest, broken
+
+
+def lines(stream: Iterator[bytes]) -> Iterator[Row]:
+    """Read each line of a stream by itself."""
+    for block in blocks(stream):
+        yield from block.rows()
+
+
+def blocks(stream: Iterator[bytes]) -> Iterator[Block]:
+    """Cut a stream of lines, UTF-8 or not, into blocks of about BLOCK_BYTES; what is good before a fault comes before it."""
+    held: list[bytes] = []
+    number, size, unended, lost = 1, 0, 0, False
+    try:
+        for piece in _as_utf8(next(stream, b""), stream):
+            chunk = piece
+            if lost:
+                _, newline, chunk = piece.partition(b"\n")
+                if not newline:
+                    continue
+                yield Block(number, None)
+                number, lost = number + 1, False
+            end = chunk.rfind(b"\n") + 1
+            held.append(chunk)
+            size += len(chunk)
+            unended = len(chunk) - end if end else unended + len(chunk)
+            lost = unended > MAX_LINE_BYTES
+            if lost or (size >= BLOCK_BYTES and size > unended):
+                data = b"".join(held)
+                yield (block := Block(number, data[: size - unended]))
+                number += len(block.ends)
+                held, size, unended = ([], 0, 0) if lost else ([data[size - unended :]], unended, unended)
+    except Unreadable:
+        yield Block(number, b"".join(held)[: size - unended])
+        raise
+    yield Block(number, None if lost else b"".join(held))
+
+
+def _as_utf8(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    """Give the stream as it is, or as UTF-8 where its first bytes say UTF-16 or UTF-32."""
+    if not first.startswith(WIDE) and b"\0" not in first[:4]:
+        yield first
+        yield from rest
+        return
+    yield decode(b"".join(capped(itertools.chain([first], rest)))).text.encode()
+
+
+def row_of(place: str, line: bytes) -> Row:
+    """Read one line, whatever its encoding."""
+    line = line.removeprefix(codecs.BOM_UTF8) if place == "1" else line
+    try:
+        value = orjson.loads(line if is_utf8(line) else decode(line).text)
+    except orjson.JSONDecodeError:
+        return Row(place, {}, "broken JSON")
+    return Row(place, value) if isinstance(value, dict) else Row(place, {}, "not an object")
+
+
+def is_utf8(data: bytes) -> bool:
+    """Tell whether bytes are sound UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

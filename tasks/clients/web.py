@@ -44,6 +44,10 @@ class Unfetched(SourceError):
     """An address that could not be had; its text is the reason, fit for a skip."""
 
 
+class Refused(Unfetched):
+    """An address that the host refused for what was asked (a status of 400 and above but those that have a meaning of their own)."""
+
+
 class Stopped(SourceError):
     """A host that answered 403: nothing more is asked of it."""
 
@@ -258,7 +262,9 @@ class Web:
             raise _Broken("the range is none of the body's")
         if status >= 500:
             raise _Broken(f"answered {status}")
-        raise Unfetched(f"{url}: {'not found' if status in (404, 410) else 'refused'} ({status})")
+        if status in (404, 410):
+            raise Unfetched(f"{url}: not found ({status})")
+        raise Refused(f"{url}: refused ({status})")
 
     async def _body(self, response: "httpx.Response", max_bytes: int, begun: int) -> AsyncIterator[bytes]:
         """Yield the raw bytes of a body, and see that they are as many as the answer said."""

@@ -11,6 +11,7 @@ from pydantic import Field, Strict, StringConstraints
 from tasks.clients.web import Web
 from tasks.errors import Fault
 from tasks.frames import Skip, frame_of
+from tasks.sources.atom import API, MOST, search
 from tasks.sources.charset import decode
 from tasks.sources.eprint import files_of, is_bulk, papers_in, read_eprint
 from tasks.sources.harvest import FILES, OAI, get_record, list_records
@@ -28,15 +29,17 @@ _ID = re.compile(r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?[/_]?\d{7})(?:v\d+)?")
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^(\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7})$")]
 Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+LISTED = {"set_", "search", "results", "since", "until", "licences", "abstracts", "oai", "api", "files"}
 PAPER_BYTES = 1_000_000
 """What an e-print has about, before it is fetched."""
 
 
 class Arxiv(RemoteStep):
-    """Read papers: from e-prints in files (tar.gz, gz, LaTeX files or folders of them), by `ids`, or of a `set`.
+    """Read papers: from e-prints in files (tar.gz, gz, LaTeX files or folders of them), by `ids`, of a `set`, or by a `search`.
 
-    `ids` and `set` ask the archive for metadata first (OAI-PMH); e-prints are fetched only of papers
-    whose licence is in `licences`, and none with `abstracts`. Inputs are flattened, macros expanded;
+    `ids` and `set` ask the archive for metadata first (OAI-PMH), `search` its API, and then for the
+    licences of what was found; e-prints are fetched only of papers whose licence is in `licences`,
+    and none with `abstracts`. Inputs are flattened, macros expanded;
     figures, tables, display formulas and bibliographies left out; headings become `sections`; the
     abstract is in `attrs.abstract`. With `path`, `metadata` (OAI or Atom XML, JSON lines) gives titles,
     licences and dates by id; papers whose licence is not taken are skipped by name, and a metadata
@@ -49,7 +52,7 @@ class Arxiv(RemoteStep):
     ```
     """
 
-    ways: ClassVar[tuple[str, ...]] = ("path", "ids", "set")
+    ways: ClassVar[tuple[str, ...]] = ("path", "ids", "set", "search")
 
     use: Literal["arxiv"] = "arxiv"
     ids: Annotated[tuple[Identifier, ...], Field(min_length=1), Strict(strict=False)] | None = Field(
@@ -58,6 +61,10 @@ class Arxiv(RemoteStep):
     """Papers by number, as in `2601.00001` or `math/0309136`."""
     set_: Annotated[str, Field(min_length=1)] | None = Field(default=None, alias="set", json_schema_extra=NO_IDENTITY)
     """A set of the archive, as in `cs:cs:CL`."""
+    search: Annotated[str, Field(min_length=1)] | None = Field(default=None, json_schema_extra=NO_IDENTITY)
+    """A search in the words of the archive's API, as in `cat:cs.CL AND abs:punctuation`."""
+    results: Annotated[int, Field(ge=1, le=MOST)] = Field(default=200, json_schema_extra=NO_IDENTITY)
+    """How many papers of a search, the newest first."""
     since: Day | None = Field(default=None, json_schema_extra=NO_IDENTITY)
     """First day of change, for `set`."""
     until: Day | None = Field(default=None, json_schema_extra=NO_IDENTITY)
@@ -66,6 +73,8 @@ class Arxiv(RemoteStep):
     """Give abstracts only; no e-print is fetched."""
     oai: Annotated[str, Field(pattern=r"^https?://")] = Field(default=OAI, json_schema_extra=NO_IDENTITY)
     """Where metadata are asked for."""
+    api: Annotated[str, Field(pattern=r"^https?://")] = Field(default=API, json_schema_extra=NO_IDENTITY)
+    """Where searches are made."""
     files: Annotated[str, Field(pattern=r"^https?://")] = Field(default=FILES, json_schema_extra=NO_IDENTITY)
     """Where e-prints are fetched from."""
     metadata: InputFile | None = None
@@ -85,11 +94,20 @@ class Arxiv(RemoteStep):
         del folder
         if self.ids is not None:
             found = [await get_record(web, self.oai, identifier) for identifier in dict.fromkeys(self.ids)]
+        elif self.search is not None:
+            found = [await self._licensed(web, record) for record in await search(web, self.api, self.search, self.results)]
         else:
             times = {"from": self.since, "until": self.until}
             asked = {"set": self.set_ or "", **{name: day for name, day in times.items() if day}}
             found = [record async for record in list_records(web, self.oai, asked)]
         return [self._unit(record, number) for number, record in enumerate(found)]
+
+    async def _licensed(self, web: Web, record: Record) -> Record:
+        """Give the record with its licence, which the API does not tell."""
+        if record.fault or self.licences == "any":
+            return record
+        told = await get_record(web, self.oai, record.id)
+        return record._replace(licence=told.licence, fault=told.fault)
 
     def _unit(self, record: Record, number: int) -> Unit:
         reason = record.fault or self._refused(record) or ("no abstract" if self.abstracts and not record.abstract else "")
@@ -110,7 +128,7 @@ class Arxiv(RemoteStep):
 
     def listing(self) -> dict[str, object]:
         """What is asked for, and of whom."""
-        return super().listing() | self.model_dump(mode="json", include={"set_", "since", "until", "licences", "abstracts", "oai", "files"})
+        return super().listing() | self.model_dump(mode="json", include=LISTED)
 
     def kinds(self) -> tuple[str, ...]:
         """An e-print is a tar or a single file, packed or not; some papers have a PDF only."""

@@ -74,6 +74,8 @@ def _record(element: etree._Element) -> Record:
         text = " ".join((inner.text or "").split())
         if text:
             fields.setdefault(local(inner), []).append(text)
+        if local(inner) == "category" and inner.get("term"):
+            fields.setdefault("term", []).append(str(inner.get("term")))
 
     def first(*names: str) -> str:
         return next((fields[name][0] for name in names if name in fields), "")
@@ -85,7 +87,7 @@ def _record(element: etree._Element) -> Record:
         first("abstract", "summary", "description"),
         first("license", "rights"),
         first("created", "published", "date", "datestamp"),
-        first("categories") or " ".join(fields.get("setSpec", [])),
+        first("categories") or " ".join(fields.get("term") or fields.get("setSpec", [])),
     )
 
 

@@ -64,3 +64,33 @@ def oai(records: Mapping[str, str], each: int = 2, expiring: Sequence[str] = ())
         return Reply(envelope(f"<ListRecords>{''.join(told[start : start + each])}{more}</ListRecords>"), "text/xml")
 
     return answer
+
+
+def entry(identifier: str) -> str:
+    about = f"<id>http://arxiv.org/abs/{identifier}v2</id><title>Found {identifier}</title><published>2026-01-02T00:00:00Z</published>"
+    people = "<author><name>Ada Reed</name></author><author><name>Tom Old</name></author>"
+    marks = '<category term="cs.CL" scheme="http://arxiv.org/schemas/atom"/><category term="cs.AI" scheme="http://arxiv.org/schemas/atom"/>'
+    return f"<entry>{about}<summary>{prose(len(identifier), 2)}</summary>{people}{marks}</entry>"
+
+
+def atom(identifiers: Sequence[str], empty: Sequence[int] = ()) -> Page:
+    """Answer searches as the archive's API does; slices that start at a number in `empty` come once without entries."""
+    holes = list(empty)
+
+    def answer(query: Mapping[str, str]) -> Reply:
+        if "(" in query["search_query"]:
+            told = "<entry><id>http://arxiv.org/api/errors#malformed</id><title>Error</title><summary>malformed query</summary></entry>"
+            return Reply(feed(told, 1), "application/atom+xml", 400)
+        start, size = int(query["start"]), int(query["max_results"])
+        if start in holes:
+            holes.remove(start)
+            return Reply(feed("", len(identifiers)), "application/atom+xml")
+        return Reply(feed("".join(map(entry, identifiers[start : start + size])), len(identifiers)), "application/atom+xml")
+
+    return answer
+
+
+def feed(entries: str, total: int) -> bytes:
+    spaces = 'xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/" xmlns="http://www.w3.org/2005/Atom"'
+    head = f"<?xml version='1.0' encoding='UTF-8'?><feed {spaces}><title>arXiv Query</title>"
+    return f"{head}<opensearch:totalResults>{total}</opensearch:totalResults>{entries}</feed>".encode()

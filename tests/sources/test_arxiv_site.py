@@ -13,12 +13,14 @@ from flows.build import build, main
 from tasks.clients import web as module
 from tasks.clients.web import Web
 from tasks.errors import RecipeError, SourceError
+from tasks.sources import atom as atoms
 from tasks.sources.arxiv import Arxiv
+from tasks.sources.atom import search
 from tasks.sources.harvest import list_records
-from tasks.sources.papers import Record
+from tasks.sources.papers import Record, records
 from tasks.store.place import opened
-from tests.mirrors.archive import CC_BY, CLOSED, eprint, error, oai, record
-from tests.mirrors.site import Site, serving
+from tests.mirrors.archive import CC_BY, CLOSED, atom, eprint, error, oai, record
+from tests.mirrors.site import Reply, Site, serving
 from tests.services.s3 import S3
 from tests.sources.helpers import read_all, reasons
 from tests.texts import prose
@@ -35,13 +37,18 @@ RECORDS = {
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(module, "FIRST_BACKOFF_SECONDS", 0.01)
-    pages = {"/oai": oai(RECORDS), **{f"/src/2601.0000{n}": eprint(n) for n in (1, 2, 4)}, "/src/2601.00005": b"%PDF-1.5 only"}
+    pages = {
+        "/oai": oai(RECORDS),
+        "/api": atom(list(RECORDS)),
+        **{f"/src/2601.0000{n}": eprint(n) for n in (1, 2, 4)},
+        "/src/2601.00005": b"%PDF-1.5 only",
+    }
     with serving(pages) as served:
         yield served
 
 
 def recipe(site: Site, way: str) -> str:
-    return f'name: x\nsteps:\n  papers: {{use: arxiv, {way}, oai: "{site.url}/oai", files: "{site.url}"}}\n  out: {{use: write}}\n'
+    return f'name: x\nsteps:\n  papers: {{use: arxiv, {way}, oai: "{site.url}/oai", api: "{site.url}/api", files: "{site.url}"}}\n  out: {{use: write}}\n'
 
 
 def test_of_a_set_the_papers_come_whose_licence_is_taken_and_the_others_are_counted(site: Site) -> None:
@@ -74,6 +81,58 @@ def test_abstracts_need_no_e_print(site: Site) -> None:
     assert not [path for path in site.counts() if path.startswith("/src/")]
 
 
+def test_a_search_finds_papers_and_asks_for_their_licences(site: Site) -> None:
+    made = build(recipe(site, "search: 'cat:cs.CL'"))
+    rows = {row["unit"]: row for row in made.train.collect().to_dicts()}
+    assert set(rows) == {"2601.00001", "2601.00004"}
+    assert (rows["2601.00001"]["title"], rows["2601.00001"]["authors"]) == ("Found 2601.00001", ["Ada Reed", "Tom Old"])
+    assert (rows["2601.00001"]["licence"], rows["2601.00001"]["created"]) == ("CC-BY-4.0", "2026-01-02T00:00:00Z")
+    assert json.loads(rows["2601.00001"]["attrs"])["categories"] == "cs.CL cs.AI"
+    assert made.summary["steps"][0]["skipped"] == {"licence LicenseRef-arXiv-nonexclusive-distrib": 1, "deleted": 1, "PDF only": 1}
+    assert "/src/2601.00002" not in site.counts()
+
+
+def test_a_search_of_any_licence_asks_for_none_and_stops_at_its_results(site: Site) -> None:
+    made = build(recipe(site, "search: 'all:x', results: 3, licences: any, abstracts: true"))
+    assert {row["unit"].removesuffix(".json") for row in made.train.collect().to_dicts()} == {f"2601.0000{n}" for n in (1, 2, 3)}
+    assert not [path for path in site.counts() if path.startswith("/oai")]
+
+
+def test_slices_without_their_entries_are_asked_for_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(atoms, "SLICE", 2)
+    site.pages["/api"] = atom(list(RECORDS), empty=[2, 4, 4])
+    made = build(recipe(site, "search: x, abstracts: true, licences: any"))
+    assert made.published.splits["train"] == 5
+    site.pages["/api"] = atom(list(RECORDS), empty=[4] * 3)
+    with pytest.raises(SourceError, match="without its end or its entries, 3 times"):
+        build(recipe(site, "search: y, abstracts: true, licences: any"))
+
+
+def test_a_search_that_the_archive_does_not_understand_is_told(site: Site) -> None:
+    with pytest.raises(SourceError, match=r"refused the search 'all:\(x'"):
+        build(recipe(site, "search: 'all:(x'"))
+
+
+def test_the_doubles_feed_is_that_of_the_archive(shared: Path) -> None:
+    """The recorded answers of the API are read as the double's are: every entry a record, errors told."""
+    for path in sorted((shared / "corpus" / "arxiv" / "atom").glob("*.json")):
+        answer = json.loads(path.read_text())
+        found = list(records(iter([answer["body"].encode()])))
+        served = Reply(answer["body"].encode(), "application/atom+xml", answer["status_code"])
+        with serving({"/api": served}) as recorded:
+            if answer["status_code"] == 400:
+                with pytest.raises(SourceError, match="refused the search"):
+                    asyncio.run(searched(recorded))
+            else:
+                assert [record.id for record in asyncio.run(searched(recorded))] == [record.id for record in found]
+                assert all(record.title and record.abstract and record.authors and record.categories for record in found)
+
+
+async def searched(site: Site) -> list[Record]:
+    async with Web("") as web:
+        return await search(web, f"{site.url}/api", "x", 10)
+
+
 def listed(site: Site) -> list[Record]:
     async def run() -> list[Record]:
         async with Web("") as web:
@@ -89,10 +148,10 @@ def test_an_expired_token_begins_again_and_gives_no_record_twice(site: Site, exp
 
 
 @pytest.mark.parametrize("fault", ["429", "503", "reset", "half", "half chunked", "half without length", "cut gzip", "500"])
-@pytest.mark.parametrize("where", ["/oai", "/src/2601.00001"])
-def test_every_fault_on_every_way_is_mended(site: Site, where: str, fault: str) -> None:
+@pytest.mark.parametrize(("way", "where"), [('set: "cs:cs:CL"', "/oai"), ('set: "cs:cs:CL"', "/src/2601.00001"), ("search: x", "/api")])
+def test_every_fault_on_every_way_is_mended(site: Site, way: str, where: str, fault: str) -> None:
     site.faults[where] = [fault]
-    made = build(recipe(site, 'set: "cs:cs:CL"'))
+    made = build(recipe(site, way))
     assert made.published.splits == {"train": 2}
 
 

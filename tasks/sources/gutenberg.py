@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urljoin
 
+import polars as pl
 from pydantic import Field, Strict
 
 from tasks.clients.web import Wanted, Web
@@ -18,7 +19,9 @@ from tasks.sources.charset import decode
 from tasks.sources.listing import list_files
 from tasks.sources.opening import Members, Unreadable, is_tar, members, whole
 from tasks.sources.origin import attrs, origin, spanned
-from tasks.sources.pgcatalogue import CATALOGUE, HARVEST, MIRROR, Query, addresses, books_of, harvested, next_page, number_in
+from tasks.sources.pgcatalogue import CATALOGUE, HARVEST, MIRROR, Query, addresses, books_of, harvested, next_page, number_in, table_of
+from tasks.sources.pgrdf import ARCHIVE
+from tasks.sources.pgrdf import table_of as rdf_table
 from tasks.sources.remote import RemoteStep
 from tasks.sources.webpage import read_html
 from tasks.step import NO_IDENTITY, Context, Reading, Unit
@@ -79,6 +82,8 @@ class Gutenberg(RemoteStep):
     """Where books are fetched from, by the tree of the archive."""
     catalogue: Annotated[str, Field(pattern=r"^https?://")] = Field(default=CATALOGUE, json_schema_extra=NO_IDENTITY)
     """Address of pg_catalog.csv, gzipped or not."""
+    rdf: Annotated[str, Field(pattern=r"^https?://")] = Field(default=ARCHIVE, json_schema_extra=NO_IDENTITY)
+    """Address of the RDF archive, for queries by downloads or rights."""
     copyrighted: bool = False
     """Take books whose header says that they are under copyright too."""
 
@@ -86,12 +91,24 @@ class Gutenberg(RemoteStep):
         """List the books that are asked for, with their addresses on the mirror."""
         if self.harvest is not None:
             return await self._harvested(web, self.harvest)
-        found = [(number, "") for number in self.books or ()]
+        found = [(number, "", False) for number in dict.fromkeys(self.books or ())]
         if self.query is not None:
-            fetched = await web.download(self.catalogue, folder / "catalogue.csv", Wanted(kinds=("text", "gzip")))
-            data = await asyncio.to_thread(fetched.path.read_bytes)
-            found = books_of(gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data, self.query)
-        return [_unit(str(number), addresses(self.mirror, number), issued) for number, issued in dict(found).items()]
+            found = books_of(await self._table(web, folder, self.query), self.query)
+        return [
+            Unit(str(number), "", 0, issued, note="copyrighted")
+            if told and not self.copyrighted
+            else _unit(str(number), addresses(self.mirror, number), issued)
+            for number, issued, told in found
+        ]
+
+    async def _table(self, web: Web, folder: Path, query: Query) -> pl.DataFrame:
+        """Fetch the catalogue: the table, or the archive where the query asks for what it alone tells."""
+        if query.of_archive:
+            archive = await web.download(self.rdf, folder / "catalogue.rdf", Wanted(kinds=("zip", "bz2", "tar", "gzip")))
+            return await asyncio.to_thread(rdf_table, archive.path)
+        fetched = await web.download(self.catalogue, folder / "catalogue.csv", Wanted(kinds=("text", "gzip")))
+        data = await asyncio.to_thread(fetched.path.read_bytes)
+        return table_of(gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data)
 
     async def _harvested(self, web: Web, harvest: Harvest) -> list[Unit]:
         url, best = harvest.address(), dict[int, list[str]]()
@@ -111,7 +128,7 @@ class Gutenberg(RemoteStep):
 
     def listing(self) -> dict[str, object]:
         """What is asked for, and of whom."""
-        return super().listing() | {"mirror": self.mirror, "catalogue": self.catalogue}
+        return super().listing() | {"mirror": self.mirror, "catalogue": self.catalogue, "rdf": self.rdf}
 
     def kinds(self) -> tuple[str, ...]:
         """A book is a text, a page or a zip of them."""

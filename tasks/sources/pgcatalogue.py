@@ -34,12 +34,29 @@ class Query(Settings):
     """An author was born in this year or later; books whose authors' years are not told do not fit."""
     born_before: Year | None = None
     """An author was born in this year or earlier."""
+    downloads: Annotated[int, Field(ge=0)] | None = None
+    """Downloaded at least so often in the last 30 days; this and `rights` ask for the RDF archive, of 100 MB, not for the CSV."""
+    rights: Annotated[str, Field(min_length=1)] | None = None
+    """Words in what is told of rights, as in `public domain`."""
+
+    @property
+    def of_archive(self) -> bool:
+        """Whether it asks for what only the RDF archive tells."""
+        return self.downloads is not None or self.rights is not None
 
     def fits(self) -> pl.Expr:
         """Give the expression that is true for the catalogue's rows that fit."""
-        words = {"Authors": self.author, "Title": self.title, "Subjects": self.subject, "Bookshelves": self.bookshelf}
+        words = {
+            "Authors": self.author,
+            "Title": self.title,
+            "Subjects": self.subject,
+            "Bookshelves": self.bookshelf,
+            "Rights": self.rights,
+        }
         found = [pl.col("Type") == "Text"]
         found += [_has(column, word) for column, word in words.items() if word]
+        if self.downloads is not None:
+            found.append(pl.col("Downloads").cast(pl.Int64, strict=False) >= self.downloads)
         if self.language:
             found.append(pl.col("Language").str.split("; ").list.contains(self.language.lower()))
         if self.born_after is not None or self.born_before is not None:
@@ -52,19 +69,23 @@ def _has(column: str, words: str) -> pl.Expr:
     return pl.all_horizontal(pl.col(column).str.to_lowercase().str.contains(word, literal=True) for word in words.lower().split())
 
 
-def books_of(catalogue: bytes, query: Query) -> list[tuple[int, str]]:
-    """Give number and day of issue of the books that fit, in order of number; SourceError where it is no catalogue."""
+def table_of(catalogue: bytes) -> pl.DataFrame:
+    """Read pg_catalog.csv; SourceError where it is no catalogue."""
     columns = ("Text#", "Type", "Issued", "Title", "Language", "Authors", "Subjects", "Bookshelves")
     try:
-        table = pl.read_csv(catalogue, infer_schema=False, truncate_ragged_lines=True)
-        table = table.select(pl.col(columns).fill_null(""))
+        return pl.read_csv(catalogue, infer_schema=False, truncate_ragged_lines=True).select(pl.col(columns).fill_null(""))
     except pl.exceptions.PolarsError as error:
         raise SourceError(f"the catalogue cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def books_of(table: pl.DataFrame, query: Query) -> list[tuple[int, str, bool]]:
+    """Give number and day of issue of the books that fit, in order of number, and whether they are told to be copyrighted."""
     era = pl.when(pl.element().str.contains("BCE")).then(-1).otherwise(1)
     years = pl.element().str.extract(r"(\d+)").cast(pl.Int64) * era
     born = pl.col("Authors").str.extract_all(r", \d{1,4}\??(?: BCE)?-").list.eval(years)
     fitting = table.with_columns(born=born).filter(query.fits(), pl.col("Text#").str.contains(r"^\d+$"))
-    return list(fitting.select(number=pl.col("Text#").cast(pl.Int64), issued="Issued").sort("number").iter_rows())
+    told = pl.col("Rights").str.to_lowercase().str.starts_with("copyrighted") if "Rights" in table.columns else pl.lit(value=False)
+    return list(fitting.select(number=pl.col("Text#").cast(pl.Int64), issued="Issued", told=told).sort("number").iter_rows())
 
 
 def addresses(mirror: str, number: int) -> tuple[str, ...]:

@@ -1,7 +1,10 @@
 """Books fetched from a double of Project Gutenberg's mirror, catalogue and harvest page."""
 
 import asyncio
+import io
 import json
+import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +16,8 @@ from tasks.clients import web as module
 from tasks.clients.web import Web
 from tasks.errors import RecipeError, SourceError
 from tasks.sources.gutenberg import Gutenberg, Harvest
-from tasks.sources.pgcatalogue import Query, addresses, books_of
+from tasks.sources.pgcatalogue import Query, addresses, books_of, table_of
+from tasks.sources.pgrdf import table_of as rdf_table
 from tests.mirrors.site import Reply, Site, serving
 from tests.sources.test_formats import book
 from tests.texts import prose
@@ -101,12 +105,102 @@ def test_a_book_that_is_nowhere_is_skipped_by_name_and_asked_for_again(site: Sit
     ],
 )
 def test_a_query_finds_books_in_the_catalogue(query: dict[str, object], numbers: list[int]) -> None:
-    assert [number for number, _ in books_of(CATALOGUE.encode(), Query.model_validate(query))] == numbers
+    assert [number for number, _, _ in books_of(table_of(CATALOGUE.encode()), Query.model_validate(query))] == numbers
+
+
+def rdf(number: int, downloads: int, rights: str = "Public domain in the USA.", born: str = "1850") -> bytes:
+    """Write a book's file as the RDF archive has it."""
+    spaces = (
+        'xmlns:pgterms="http://www.gutenberg.org/2009/pgterms/" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
+        'xmlns:dcterms="http://purl.org/dc/terms/"'
+    )
+    valued = "<rdf:Description><rdf:value>{}</rdf:value></rdf:Description>"
+    agent = f"<pgterms:agent><pgterms:alias>Other</pgterms:alias><pgterms:birthdate>{born}</pgterms:birthdate><pgterms:name>Late, Lou</pgterms:name></pgterms:agent>"
+    inner = (
+        f"<dcterms:creator>{agent}</dcterms:creator><dcterms:type>{valued.format('Text')}</dcterms:type><dcterms:issued>2001-03-03</dcterms:issued>"
+        f"<dcterms:title>Book\n{number}</dcterms:title><dcterms:language>{valued.format('en')}</dcterms:language><dcterms:rights>{rights}</dcterms:rights>"
+        f"<dcterms:subject>{valued.format('Rivers')}</dcterms:subject><dcterms:subject>{valued.format('Fish')}</dcterms:subject>"
+        f"<pgterms:downloads>{downloads}</pgterms:downloads>"
+    )
+    return f'<?xml version="1.0"?><rdf:RDF {spaces}><pgterms:ebook rdf:about="ebooks/{number}">{inner}</pgterms:ebook></rdf:RDF>'.encode()
+
+
+def archive(files: dict[str, bytes], form: str = "zip") -> bytes:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w:bz2" if form == "bz2" else "w") as tar:
+        for name, data in files.items():
+            info = tarfile.TarInfo(f"cache/epub/{name}.rdf")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    if form != "zip":
+        return held.getvalue()
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("rdf-files.tar", held.getvalue())
+    return packed.getvalue()
+
+
+RDF = {
+    "7": rdf(7, 500),
+    "12": rdf(12, 40),
+    "345": rdf(345, 300, rights="Copyrighted. Read the copyright notice inside this book for details."),
+    "99": rdf(99, 200, born="-80"),
+    "broken": b"<rdf",
+    "none": b"<a/>",
+}
+
+
+@pytest.mark.parametrize("form", ["zip", "bz2", "tar"])
+def test_downloads_and_rights_are_asked_of_the_rdf_archive(site: Site, form: str) -> None:
+    site.pages["/rdf"] = archive(RDF, form)
+    made = build(recipe(site, f'query: {{downloads: 100, language: en, subject: fish}}, rdf: "{site.url}/rdf"'))
+    assert {row["unit"] for row in made.train.collect().to_dicts()} == {"7", "99"}
+    assert made.summary["steps"][0]["skipped"] == {"copyrighted": 1}
+    assert "/pg_catalog.csv" not in site.counts()
+    assert not [path for path in site.counts() if "345" in path], "a book that is told to be copyrighted is not fetched"
+
+
+def test_the_archives_table_is_that_of_the_catalogue(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(archive(RDF))
+    table = rdf_table(tmp_path / "a")
+    assert table.row(0) == (
+        "7",
+        "Text",
+        "2001-03-03",
+        "Book 7",
+        "en",
+        "Late, Lou, 1850-",
+        "Rivers; Fish",
+        "",
+        "500",
+        "Public domain in the USA.",
+    )
+    assert [number for number, _, _ in books_of(table, Query(born_before=0))] == [99]
+    assert [number for number, _, told in books_of(table, Query(rights="copyrighted")) if told] == [345]
+
+
+@pytest.mark.parametrize(
+    "data", [b"no archive", archive({}), archive(RDF)[:200], archive(RDF, "bz2")[:300]], ids=["text", "empty", "cut", "cut bz2"]
+)
+def test_what_is_no_archive_is_told(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a").write_bytes(data)
+    with pytest.raises(SourceError, match="the RDF archive cannot be read"):
+        rdf_table(tmp_path / "a")
+
+
+def test_real_files_of_the_archive_are_read(shared: Path, tmp_path: Path) -> None:
+    files = {path.stem: path.read_bytes() for path in sorted((shared / "corpus" / "gutenberg" / "rdf").glob("*.rdf"))}
+    (tmp_path / "a").write_bytes(archive(files))
+    table = rdf_table(tmp_path / "a")
+    assert table.height == len(files)
+    for column in ("Text#", "Type", "Issued", "Title", "Language", "Authors", "Subjects", "Downloads", "Rights"):
+        assert (table[column] != "").all(), column
+    assert table["Authors"].str.contains(r", \d{4}-\d{4}$").all()
 
 
 def test_what_is_no_catalogue_is_told() -> None:
     with pytest.raises(SourceError, match="the catalogue cannot be read"):
-        books_of(b"<html>Sorry</html>", Query())
+        table_of(b"<html>Sorry</html>")
 
 
 def test_a_query_with_a_limit_fetches_no_more_than_it_reads(site: Site) -> None:

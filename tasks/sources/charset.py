@@ -14,6 +14,9 @@ _BOMS = (
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 
 
+_ASCII_CONTROLS = bytes(sign for sign in range(128) if _CONTROLS.match(chr(sign)))
+
+
 class Decoded(NamedTuple):
     """A text and the encoding that it turned out to have (`mixed`: UTF-8 and Windows-1252 lines)."""
 
@@ -66,4 +69,5 @@ def _trusted(name: str) -> bool:
 
 
 def _clean(text: str) -> str:
-    return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    return text.encode().translate(None, _ASCII_CONTROLS).decode() if text.isascii() else _CONTROLS.sub("", text)

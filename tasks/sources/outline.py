@@ -1,6 +1,7 @@
 """A text with its sections, put together paragraph by paragraph."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Self
 
 
 class Outline:
@@ -10,6 +11,15 @@ class Outline:
         self._pieces: list[str] = []
         self._size = 0
         self._heads: list[tuple[str, int, int]] = []
+
+    @classmethod
+    def whole(cls, text: bytes, heads: Iterable[tuple[str, int, int]]) -> Self:
+        """Take a text that is put together already, with {title, level, start in bytes} of its headings in order."""
+        outline = cls()
+        outline._heads = list(heads)
+        if text:
+            outline._pieces, outline._size = [text.decode()], len(text) + 2
+        return outline
 
     def heading(self, title: str, level: int) -> None:
         """Begin a section."""

@@ -34,13 +34,15 @@ def fragments(stream: Iterator[bytes], tag: str) -> Iterator[Fragment]:
         except Unreadable as error:
             chunk, fault = None, str(error)
         buffer += (chunk or b"").translate(None, _DROP)
-        while (end := buffer.find(closing)) >= 0:
-            start = _opened(buffer, opening, end)
+        at = 0
+        while (end := buffer.find(closing, at)) >= 0:
+            start = _opened(buffer, opening, at, end)
             if not headed:
                 yield Fragment("head", buffer[: max(start, 0)])
                 headed = True
             yield from _cut(buffer, opening, start, end, end + len(closing))
-            buffer = buffer[end + len(closing) :]
+            at = end + len(closing)
+        buffer = buffer[at:]
         if len(buffer) > MAX_RECORD_BYTES:
             yield Fragment("lost", f"record of more than {MAX_RECORD_BYTES} bytes".encode())
             buffer = buffer[-len(closing) :]
@@ -50,7 +52,7 @@ def fragments(stream: Iterator[bytes], tag: str) -> Iterator[Fragment]:
         yield Fragment("head", buffer)
     if fault:
         yield Fragment("lost", fault.encode())
-    elif _opened(buffer, opening, len(buffer)) >= 0:
+    elif _opened(buffer, opening, 0, len(buffer)) >= 0:
         yield Fragment("lost", b"record cut in the middle")
 
 
@@ -65,8 +67,8 @@ def _cut(buffer: bytes, opening: bytes, start: int, end: int, stop: int) -> Iter
     yield Fragment("record", buffer[last:stop])
 
 
-def _opened(buffer: bytes, opening: bytes, end: int) -> int:
-    at = buffer.find(opening, 0, end)
+def _opened(buffer: bytes, opening: bytes, start: int, end: int) -> int:
+    at = buffer.find(opening, start, end)
     while at >= 0 and buffer[at + len(opening) : at + len(opening) + 1] not in (b">", b" ", b"\n", b"\t", b"/"):
         at = buffer.find(opening, at + 1, end)
     return at
@@ -75,8 +77,8 @@ def _opened(buffer: bytes, opening: bytes, end: int) -> int:
 def _last(buffer: bytes, opening: bytes, start: int, end: int) -> int:
     """Find the last opening before `end`: records do not nest, so one that is cut is followed by the next."""
     at = start
-    while at >= 0 and (further := _opened(buffer[at + 1 : end], opening, end)) >= 0:
-        at += 1 + further
+    while (further := _opened(buffer, opening, at + 1, end)) >= 0:
+        at = further
     return at
 
 

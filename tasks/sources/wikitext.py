@@ -2,7 +2,7 @@
 
 import html
 import re
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tasks.sources.outline import Outline
 from tasks.sources.wikitemplates import render
@@ -17,24 +17,25 @@ _SELF_CLOSED = re.compile(rf"<(?:{_VOID})\b[^<>]*?/\s*>", re.IGNORECASE)
 _REMOVED = re.compile(rf"<({_VOID})\b[^<>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _BREAK = re.compile(r"<(?:br|hr|p|/p|div|/div|blockquote|/blockquote|poem|/poem|li|/li)\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*\b[^<>]*>")
-_TOKEN = re.compile(r"\{\{|\}\}|\{\||\|\}|\[\[|\]\]|\|")
+_TOKEN = re.compile(r"(\{\{|\}\}|\{\||\|\}(?=(?:\}\})*(?!\}))|\[\[|\]\]|\|)")
+"""A bar before an odd number of braces ends a table; before an even one it begins a last argument that is empty."""
 _EXTERNAL = re.compile(
     r"\[(?:https?:|ftp:|mailto:)?//?[^\s\[\]<>]+(?:[ \t]+([^\[\]\n]*))?\]|\[(?:https?|ftp|mailto):[^\s\[\]]+(?:\s+([^\[\]\n]*))?\]"
 )
-_QUOTES = re.compile(r"'{2,5}")
 _MAGIC = re.compile(r"__[A-Z]+__")
 _HEADING = re.compile(r"^(={1,6})[ \t]*(.+?)[ \t]*\1[ \t]*$")
 _LIST = re.compile(r"^[*#:;]+[ \t]*")
 _CELL = re.compile(r"^\s*(?:\{\||\|\}|\|-|\|\+|!|\|)")
-_DROPPED_LINK = re.compile(r"^\s*:?\s*(?:[\w\- ]{2,30})\s*:", re.UNICODE)
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*")
 _HOLES = (
-    (re.compile(r"\(\s*(?:(?:[,;:/]|\bor\b|\band\b)\s*)+"), "("),
-    (re.compile(r"(?:\s*[,;:/])+\s*\)"), ")"),
-    (re.compile(r"\s*\(\s*\)|\s*\[\s*\]"), ""),
-    (re.compile(r"([,;])(?:\s*[,;])+"), r"\1"),
-    (re.compile(r"[ \t]+([,.;:!?)](?:\s|$))"), r"\1"),
-    (re.compile(r"[ \t\u00a0]{2,}"), " "),
+    (re.compile(r"\("), re.compile(r"\(\s*(?:(?:[,;:/]|\bor\b|\band\b)\s*)+"), "("),
+    (re.compile(r"[,;:/]\s*\)"), re.compile(r"(?:\s*[,;:/])+\s*\)"), ")"),
+    (re.compile(r"\(\s*\)|\[\s*\]"), re.compile(r"\s*\(\s*\)|\s*\[\s*\]"), ""),
+    (re.compile(r"[,;]\s*[,;]"), re.compile(r"([,;])(?:\s*[,;])+"), r"\1"),
+    (re.compile(r" [,.;:!?)]|\t"), re.compile(r"[ \t]+([,.;:!?)](?:\s|$))"), r"\1"),
+    (re.compile(r"  |[\t\u00a0]"), re.compile(r"[ \t\u00a0]{2,}"), " "),
 )
+"""What templates that are left out leave, and what it becomes; where the first pattern, a quick one, finds nothing, there is none."""
 FILES = frozenset(
     [
         "file",
@@ -80,14 +81,9 @@ FILES = frozenset(
 """Link prefixes of files and categories in the larger languages; English ones work everywhere."""
 
 
-@dataclass
-class _Frame:
+class _Frame(NamedTuple):
     kind: str
-    arguments: list[list[str]] = field(default_factory=lambda: [[]])
-
-    def write(self, text: str) -> None:
-        """Append to the argument under way."""
-        self.arguments[-1].append(text)
+    arguments: list[list[str]]
 
     def texts(self) -> list[str]:
         """Give the arguments."""
@@ -109,10 +105,17 @@ def read_wikitext(source: str) -> Outline:
     text = _brackets(text)
     text = _EXTERNAL.sub(lambda match: match[1] or match[2] or "", text)
     text = _TAG.sub("", _BREAK.sub("\n", text))
-    text = _MAGIC.sub("", _QUOTES.sub("", text))
+    text = _MAGIC.sub("", _unquoted(text))
     text = html.unescape(html.unescape(text))
     text = re.sub(r"\x00(\d+)\x00", lambda match: held[int(match[1])], text)
     return _paragraphs(_repaired(text))
+
+
+def _unquoted(text: str) -> str:
+    """Take out the marks of bold and italics: two to five apostrophes."""
+    for marks in ("'''''", "''''", "'''", "''"):
+        text = text.replace(marks, "")
+    return text
 
 
 def _hold(held: list[str], text: str) -> str:
@@ -121,47 +124,46 @@ def _hold(held: list[str], text: str) -> str:
 
 
 def _brackets(text: str) -> str:
-    stack = [_Frame("")]
-    at = 0
-    for match in _TOKEN.finditer(text):
-        if match.start() < at:
-            continue
-        stack[-1].write(text[at : match.start()])
-        at = match.end()
-        if match[0] == "|}" and stack[-1].kind == "{{" and text[at : at + 1] == "}":
-            stack[-1].arguments.append([])  # the last argument is empty: `|}}`, not the end of a table
-            _close(stack, "{{")
-            at = match.start() + 3
+    pieces = _TOKEN.split(text)
+    stack = [_Frame("", [[pieces[0]]])]
+    for place in range(1, len(pieces), 2):
+        token, after = pieces[place], pieces[place + 1]
+        kind, arguments = stack[-1]
+        if token == "|" and (kind == "{{" or kind == "[["):
+            arguments.append([])
+        elif token == "[[" or token == "{{":
+            stack.append(_Frame(token, [[]]))
+        elif token in _OPENING:
+            _close(stack, _OPENING[token])
+        elif token == "{|" and _starts_line(pieces, place):
+            stack.append(_Frame(token, [[]]))
         else:
-            _token(match[0], stack, starts=_line_start(text, match.start()))
-    stack[-1].write(text[at:])
+            arguments[-1].append(token)
+        if after:
+            stack[-1].arguments[-1].append(after)
     return _unclosed(stack)
 
 
-def _token(token: str, stack: list[_Frame], *, starts: bool) -> None:
-    if token in ("{{", "[[") or (token == "{|" and starts):
-        stack.append(_Frame(token))
-    elif token == "|" and stack[-1].kind in ("{{", "[["):
-        stack[-1].arguments.append([])
-    elif token in _OPENING:
-        _close(stack, _OPENING[token])
-    else:
-        stack[-1].write(token)
-
-
 _OPENING = {"}}": "{{", "]]": "[[", "|}": "{|"}
+
+
+def _starts_line(pieces: list[str], place: int) -> bool:
+    """Tell whether a token stands at the beginning of a line, but for what may stand before a table."""
+    for before in range(place - 1, -1, -1):
+        _, newline, rest = pieces[before].rpartition("\n")
+        if rest.strip(" \t:*#|"):
+            return False
+        if newline:
+            break
+    return True
 
 
 def _unclosed(stack: list[_Frame]) -> str:
     while len(stack) > 1:
         frame = stack.pop()
         if frame.kind != "{|":
-            stack[-1].write("\n".join(frame.texts()[:1]) if frame.kind == "[[" else _after_blank(frame))
+            stack[-1].arguments[-1].append(frame.texts()[0] if frame.kind == "[[" else _after_blank(frame))
     return "".join(stack[0].texts())
-
-
-def _line_start(text: str, at: int) -> bool:
-    return not text[text.rfind("\n", 0, at) + 1 : at].strip(" \t:*#|")
 
 
 def _after_blank(frame: _Frame) -> str:
@@ -171,17 +173,15 @@ def _after_blank(frame: _Frame) -> str:
 
 
 def _close(stack: list[_Frame], kind: str) -> None:
-    if not any(frame.kind == kind for frame in stack[-3:]):
+    if stack[-1].kind != kind and not any(frame.kind == kind for frame in stack[-3:]):
         return
     while stack[-1].kind != kind:
         frame = stack.pop()
         if frame.kind != "{|":
-            stack[-1].write("|".join(frame.texts()))
-    frame = stack.pop()
-    if kind == "{{":
-        stack[-1].write(_template(frame.texts()))
-    elif kind == "[[":
-        stack[-1].write(_link(frame.texts()))
+            stack[-1].arguments[-1].append("|".join(frame.texts()))
+    arguments = stack.pop().texts()
+    if kind != "{|":
+        stack[-1].arguments[-1].append(_link(arguments) if kind == "[[" else _template(arguments))
 
 
 def _template(arguments: list[str]) -> str:
@@ -194,21 +194,18 @@ def _template(arguments: list[str]) -> str:
 
 def _link(arguments: list[str]) -> str:
     target = arguments[0].strip()
-    prefix = target.partition(":")[0].strip().lower().replace(" ", "_")
     if ":" in target and not target.startswith(":"):
-        if prefix in FILES:
-            return ""
-        if len(arguments) == 1 and re.fullmatch(r"[a-z]{2,3}(?:-[a-z]+)*", prefix):
+        prefix = target.partition(":")[0].strip().lower().replace(" ", "_")
+        if prefix in FILES or (len(arguments) == 1 and _LANGUAGE.fullmatch(prefix)):
             return ""
     shown = arguments[-1].strip() if len(arguments) > 1 else target.lstrip(":")
-    if shown:
-        return shown
-    return target.lstrip(":").partition("(")[0].partition("#")[0].strip()
+    return shown or target.lstrip(":").partition("(")[0].partition("#")[0].strip()
 
 
 def _repaired(text: str) -> str:
-    for pattern, replacement in _HOLES:
-        text = pattern.sub(replacement, text)
+    for seen, pattern, replacement in _HOLES:
+        if seen.search(text):
+            text = pattern.sub(replacement, text)
     return text
 
 

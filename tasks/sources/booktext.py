@@ -8,7 +8,6 @@ import numpy as np
 
 from tasks.sources.outline import Outline
 from tasks.text.arrow import Offsets
-from tasks.text.wrapping import joined, lines_of, paragraphs_of, width_of
 
 EDGE = 12
 """Paragraphs at each end of a book among which words about the file are looked for."""
@@ -169,6 +168,8 @@ def _replaced(text: str, sign: str, pattern: re.Pattern[str]) -> str:
 
 
 def _outline(body: str) -> Outline:
+    from tasks.text.wrapping import joined, lines_of, paragraphs_of, width_of
+
     data = body.encode()
     flat = np.frombuffer(data or b"\n", np.uint8)
     lines = lines_of(flat)

@@ -12,7 +12,6 @@ import polars as pl
 from tasks.frames import DOCUMENTS, PAIRS, conform
 from tasks.sources.jsonlines import Block
 from tasks.sources.origin import attrs
-from tasks.text.jsonlines import FINE, ODD
 
 KNOWN = ("title", "url", "licence", "language", "created", "group")
 """Fields that are taken by their names where a record has them."""
@@ -57,6 +56,8 @@ def asked_of(columns: Mapping[str, str]) -> Asked | None:
 
 def documents(block: Block, asked: Asked, origin: Origin) -> tuple[pl.DataFrame, list[int]]:
     """Give the documents of a block, with their lines in it as LINE, and the places of lines to be read by themselves."""
+    from tasks.text.jsonlines import FINE, ODD
+
     found = block.strings(list(asked.columns))
     found.state[[line for line, rest in found.rest.items() if not asked.unusual.isdisjoint(rest)]] = ODD
     rows = found.columns.rename(dict(asked.columns))

@@ -125,3 +125,11 @@ def text_of(element: etree._Element | None, *path: str) -> str:
     """Give the text of the element at `path`, empty where there is none."""
     found = child(element, *path)
     return (found.text or "").strip() if found is not None else ""
+
+
+def fields_of(element: etree._Element | None) -> dict[str, str]:
+    """Give the texts of an element's children by local name, of each name the first."""
+    found: dict[str, str] = {}
+    for inner in element if element is not None else ():
+        found.setdefault(local(inner), inner.text or "")
+    return found

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,13 @@ import polars as pl
 from tasks.sources.charset import decode
 from tasks.sources.opening import Unreadable, capped
 from tasks.text.arrow import strings
-from tasks.text.jsonlines import NEWLINE, ODD, Found, found
+
+if TYPE_CHECKING:
+    from tasks.text.jsonlines import Found
 
 MAX_LINE_BYTES = 64 << 20
 BLOCK_BYTES = 8 << 20
+NEWLINE = 10
 TOO_LONG = f"line of more than {MAX_LINE_BYTES} bytes"
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
@@ -70,6 +73,8 @@ class Block:
 
     def strings(self, names: Sequence[str]) -> Strings:
         """Find the strings of some fields on all lines at once."""
+        from tasks.text.jsonlines import ODD, found
+
         data = self.data or b""
         flat = np.frombuffer(data if data.endswith(b"\n") else data + b"\n", np.uint8)
         ends = self.ends if len(flat) == len(data) else np.append(self.ends, len(data))
@@ -82,7 +87,7 @@ class Block:
         return Strings(pl.DataFrame(columns), state, rest)
 
 
-def _parsed(held: Found, others: npt.NDArray[np.int64]) -> tuple[dict[int, dict[str, Any]], list[int]]:
+def _parsed(held: "Found", others: npt.NDArray[np.int64]) -> tuple[dict[int, dict[str, Any]], list[int]]:
     """Parse the other members of the lines that have any: all at once, or line by line where one is broken."""
     try:
         return dict(zip(others.tolist(), orjson.loads(held.rest[: max(held.rests[-1], 2)].tobytes()), strict=True)), []

@@ -13,7 +13,6 @@ from lxml import etree, html
 from tasks.sources.fragments import local, parse
 from tasks.sources.opening import Unreadable
 from tasks.sources.outline import Outline
-from tasks.text.wrapping import unwrap
 
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _BLOCKS = ("p", "li", "pre", "blockquote", "dt", "dd", "td", "th", "div", *_HEADINGS)
@@ -165,5 +164,7 @@ def _flowing(pages: list[list[str]]) -> Iterator[str]:
 
 
 def _joined(lines: list[str], width: int) -> str:
+    from tasks.text.wrapping import unwrap
+
     whole = [line for line in lines if line.strip()]
     return re.sub(r"(\w)- (?=[a-z])", r"\1", unwrap("\n".join(whole), width)) if whole else ""

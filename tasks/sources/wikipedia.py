@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import quote
 
-from lxml import etree
 from pydantic import Field
 
 from tasks.clients.web import Unfetched, Wanted, Web
 from tasks.errors import Fault, SourceError
 from tasks.frames import Skip, batches, frame_of
 from tasks.sources.charset import decode
-from tasks.sources.fragments import Fragment, child, fragments, parse, text_of
+from tasks.sources.fragments import Fragment, child, fields_of, fragments, parse
 from tasks.sources.listing import list_files
 from tasks.sources.opening import Unreadable, chunks
 from tasks.sources.origin import attrs, origin, spanned
@@ -49,7 +48,7 @@ _DISAMBIGUATION_NAMES = (
     "פירושונים", "αποσαφήνιση", "trang định hướng", "dezambiguizare", "пояснение", "višeznačna odrednica", "вишезначна одредница",
 )  # fmt: skip
 """Templates by which Wikipedias mark pages that only tell names apart; `__DISAMBIG__` is for all."""
-_DISAMBIGUATION = re.compile(rf"\{{\{{\s*(?:{'|'.join(_DISAMBIGUATION_NAMES)})\s*[|}}]|__DISAMBIG__", re.IGNORECASE)
+_DISAMBIGUATION = re.compile(rf"\{{\{{\s*(?:{'|'.join(_DISAMBIGUATION_NAMES)})\s*[|}}]", re.IGNORECASE)
 
 
 class Wikipedia(RemoteStep):
@@ -190,13 +189,12 @@ class Wikipedia(RemoteStep):
         page = parse(piece.data)
         if page is None:
             return None, Skip(unit.key, _title_in(piece.data), "broken XML")
-        title = text_of(page, "title")
-        revision = child(page, "revision")
-        source = (getattr(child(revision, "text"), "text", None) or "") if revision is not None else ""
-        reason = self._reason(page, source)
+        about, revision = fields_of(page), fields_of(child(page, "revision"))
+        title, source = about.get("title", ""), revision.get("text", "")
+        reason = self._reason(about, revision, source)
         if reason:
             return None, Skip(unit.key, title, reason)
-        number = text_of(page, "id") or title
+        number = about.get("id") or title
         outline = read_wikitext(source)
         text = outline.text()
         if len(text.split()) < max(self.min_words, 1):
@@ -206,24 +204,23 @@ class Wikipedia(RemoteStep):
             "url": site.address(title),
             "licence": LICENCE,
             "language": site.language,
-            "created": text_of(revision, "timestamp") or None,
+            "created": revision.get("timestamp") or None,
             "group": f"wikipedia:{site.name}:{number}",
             "sections": outline.sections(),
             "private": self.private,
-            "attrs": attrs({"revision": text_of(revision, "id"), "wiki": site.name}),
+            "attrs": attrs({"revision": revision.get("id"), "wiki": site.name}),
         }
         return spanned(row, text), None
 
-    def _reason(self, page: etree._Element, source: str) -> str:
-        namespace = text_of(page, "ns") or "0"
-        model = text_of(page, "revision", "model")
+    def _reason(self, about: Mapping[str, str], revision: Mapping[str, str], source: str) -> str:
+        namespace = about.get("ns") or "0"
         if not namespace.lstrip("-").isdigit() or int(namespace) not in self.namespaces:
             return "other namespace"
-        if child(page, "redirect") is not None or _REDIRECT.match(source):
+        if "redirect" in about or _REDIRECT.match(source):
             return "redirect"
-        if model not in ("", "wikitext"):
+        if revision.get("model", "") not in ("", "wikitext"):
             return "not wikitext"
-        if _DISAMBIGUATION.search(source):
+        if "__DISAMBIG__" in source or _DISAMBIGUATION.search(source):
             return "disambiguation"
         return "" if source.strip() else "empty"
 

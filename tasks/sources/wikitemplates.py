@@ -57,14 +57,13 @@ def _fixed(text: str) -> Callable[[list[str]], str]:
 
 
 _FIRST = (
-    "nowrap nobr small smaller big large abbr abbrlink sic as written ill interlanguage link iw2 formatnum val number sortname "
-    "quote blockquote cquote quotation centered pull quote poemquote verse translation em strong strikethrough uc lc ucfirst "
-    "smallcaps sc nobold noitalic no italic not a typo typo var mvar math bdi keypress key pre code tt kbd samp visible anchor "
-    "vanchor font color notatypo proper name first word mono sup sub e10 ship hms uss flag flagcountry country flagu transl-ok tooltip hlist"
+    "nowrap, nobr, small, smaller, big, large, abbr, abbrlink, sic, as written, ill, interlanguage link, iw2, formatnum, val, number, "
+    "sortname, quote, blockquote, cquote, quotation, centered pull quote, pull quote, poemquote, verse translation, em, strong, "
+    "strikethrough, uc, lc, ucfirst, smallcaps, sc, nobold, noitalic, no italic, not a typo, typo, var, mvar, math, bdi, keypress, key, "
+    "pre, code, tt, kbd, samp, visible anchor, vanchor, font color, notatypo, proper name, first word, mono, sup, sub, e10, ship, hms, "
+    "uss, flag, flagcountry, country, flagu, transl-ok, tooltip, hlist"
 )
-_FIRST_NAMES = frozenset(_FIRST.split()) | {
-    "as written", "interlanguage link", "pull quote", "no italic", "not a typo", "visible anchor", "proper name",
-}  # fmt: skip
+_FIRST_NAMES = frozenset(_FIRST.split(", "))
 
 RENDER: Mapping[str, Callable[[list[str]], str]] = {
     **dict.fromkeys(_FIRST_NAMES, _nth(0)),

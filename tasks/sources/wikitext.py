@@ -24,18 +24,29 @@ _EXTERNAL = re.compile(
 )
 _MAGIC = re.compile(r"__[A-Z]+__")
 _HEADING = re.compile(r"^(={1,6})[ \t]*(.+?)[ \t]*\1[ \t]*$")
-_LIST = re.compile(r"^[*#:;]+[ \t]*")
 _CELL = re.compile(r"^\s*(?:\{\||\|\}|\|-|\|\+|!|\|)")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*")
-_HOLES = (
-    (re.compile(r"\("), re.compile(r"\(\s*(?:(?:[,;:/]|\bor\b|\band\b)\s*)+"), "("),
-    (re.compile(r"[,;:/]\s*\)"), re.compile(r"(?:\s*[,;:/])+\s*\)"), ")"),
-    (re.compile(r"\(\s*\)|\[\s*\]"), re.compile(r"\s*\(\s*\)|\s*\[\s*\]"), ""),
-    (re.compile(r"[,;]\s*[,;]"), re.compile(r"([,;])(?:\s*[,;])+"), r"\1"),
-    (re.compile(r" [,.;:!?)]|\t"), re.compile(r"[ \t]+([,.;:!?)](?:\s|$))"), r"\1"),
-    (re.compile(r"  |[\t\u00a0]"), re.compile(r"[ \t\u00a0]{2,}"), " "),
+_RUNS = re.compile(r"[ \t\u00a0]{2,}")
+HOLE = "\x01"
+"""Stands where something was left out, so that what it leaves is closed there and nowhere else."""
+_BLANKS = " \t\u00a0"
+_BETWEEN = " \t\u00a0,;:/"
+"""What joins the things in parentheses."""
+_JOINING = re.compile(r"(?:or|and)\b")
+_SLIPS = tuple(
+    (re.compile(seen), re.compile(pattern), instead)
+    for seen, pattern, instead in (
+        (r"\(\s*[,;]", r"\(\s*(?:[,;]\s*)+", "("),
+        (r" \(\s*\)", r" +\(\s*\)", ""),
+        (r",\s*[,;]", r"([,;])(?:\s*[,;])+", r"\1"),
+        (r";\s*[,;]", r"([,;])(?:\s*[,;])+", r"\1"),
+        (r" ,", r" +(,(?:\s|$))", r"\1"),
+        (r" \)", r" +(\)(?:[\s.,;]|$))", r"\1"),
+        (r" \.", r"(?<!\.) +(\.(?:\s|$))(?! *\.)", r"\1"),
+    )
 )
-"""What templates that are left out leave, and what it becomes; where the first pattern, a quick one, finds nothing, there is none."""
+"""Slips of the pages' own authors that look like holes, and what they become; an ellipsis of spaced points is none, and spaces
+before other signs are good French. A slip is looked for where the first pattern, which begins with a sign and is quick, finds it."""
 FILES = frozenset(
     [
         "file",
@@ -98,17 +109,16 @@ def read_wikitext(source: str) -> Outline:
     brackets cost the bracket, not the text after it.
     """
     held: list[str] = []
-    text = _COMMENT.sub("", source)
+    text = _COMMENT.sub("", source.replace(HOLE, ""))
     text = _NOWIKI.sub(lambda match: _hold(held, match[2] or ""), text)
-    text = _SELF_CLOSED.sub("", text)
-    text = _REMOVED.sub("", text)
+    text = _SELF_CLOSED.sub(HOLE, text)
+    text = _REMOVED.sub(HOLE, text)
     text = _brackets(text)
-    text = _EXTERNAL.sub(lambda match: match[1] or match[2] or "", text)
+    text = _EXTERNAL.sub(lambda match: match[1] or match[2] or HOLE, text)
     text = _TAG.sub("", _BREAK.sub("\n", text))
     text = _MAGIC.sub("", _unquoted(text))
-    text = html.unescape(html.unescape(text))
-    text = re.sub(r"\x00(\d+)\x00", lambda match: held[int(match[1])], text)
-    return _paragraphs(_repaired(text))
+    text = _repaired(html.unescape(html.unescape(text)))
+    return _paragraphs(re.sub(r"\x00(\d+)\x00", lambda match: held[int(match[1])], text))
 
 
 def _unquoted(text: str) -> str:
@@ -187,9 +197,9 @@ def _close(stack: list[_Frame], kind: str) -> None:
 def _template(arguments: list[str]) -> str:
     name = arguments[0].strip()
     if len(name) > 60 or name.startswith("#"):
-        return ""
+        return HOLE
     rendered = render(name, arguments[1:])
-    return rendered if len(rendered) <= MAX_RENDERED_CHARS else ""
+    return rendered if rendered and len(rendered) <= MAX_RENDERED_CHARS else HOLE
 
 
 def _link(arguments: list[str]) -> str:
@@ -197,16 +207,58 @@ def _link(arguments: list[str]) -> str:
     if ":" in target and not target.startswith(":"):
         prefix = target.partition(":")[0].strip().lower().replace(" ", "_")
         if prefix in FILES or (len(arguments) == 1 and _LANGUAGE.fullmatch(prefix)):
-            return ""
-    shown = arguments[-1].strip() if len(arguments) > 1 else target.lstrip(":")
+            return HOLE
+    shown = arguments[-1].strip(f" \n\t{HOLE}") if len(arguments) > 1 else target.lstrip(":")
     return shown or target.lstrip(":").partition("(")[0].partition("#")[0].strip()
 
 
 def _repaired(text: str) -> str:
-    for seen, pattern, replacement in _HOLES:
+    """Close the holes: spaces and signs around them that have nothing left to part, and parentheses with nothing in them."""
+    before, *pieces = text.split(HOLE)
+    done: list[str] = []
+    for piece in pieces:
+        left, right = before.rstrip(_BLANKS), piece.lstrip(_BLANKS)
+        blank = (before[len(left) :] or piece[: len(piece) - len(right)])[:1]
+        left, right, blank = _closed(left, right, blank)
+        if not left and done:
+            left, right, blank = _closed(done.pop(), right, blank)
+        if left[-1:] in ("", "\n") or right[:1] == "\n":
+            blank = ""
+        if right:
+            done.append(left)
+            before = blank + right
+        else:
+            before = left + blank
+    return _smooth("".join([*done, before]))
+
+
+def _smooth(text: str) -> str:
+    if "  " in text or "\t" in text or "\u00a0" in text:
+        text = _RUNS.sub(" ", text)
+    for seen, pattern, instead in _SLIPS:
         if seen.search(text):
-            text = pattern.sub(replacement, text)
+            text = pattern.sub(instead, text)
     return text
+
+
+def _closed(left: str, right: str, blank: str) -> tuple[str, str, str]:
+    """Close one hole between two texts, and tell which blank is left there."""
+    if left[-1:] in ("(", "["):
+        right = right.lstrip(_BETWEEN)
+        joining = _JOINING.match(right)
+        right, blank = right[joining.end() :].lstrip(_BETWEEN) if joining else right, ""
+    elif right[:1] in (")", "]"):
+        left, blank = left.rstrip(_BETWEEN), ""
+    if left[-1:] + right[:1] in ("()", "[]"):
+        bare, after = left[:-1].rstrip(_BLANKS), right[1:].lstrip(_BLANKS)
+        return _closed(bare, after, (left[len(bare) : -1] or right[1 : len(right) - len(after)])[:1])
+    if right[:1] in (",", ";") and left[-1:] in (",", ";", ":"):
+        right = right[1:].lstrip(_BLANKS)
+    elif right[:1] == "." and left[-1:] in (".", "!", "?"):
+        right, blank = right[1:], ""
+    elif right[:1] in (",", ".", ";", ":", "!", "?"):
+        blank = ""
+    return left, right, blank
 
 
 def _paragraphs(text: str) -> Outline:
@@ -218,17 +270,18 @@ def _paragraphs(text: str) -> Outline:
         block.clear()
 
     for line in text.split("\n"):
-        heading = _HEADING.match(line.strip())
+        bare = line.strip()
+        heading = _HEADING.match(bare) if bare[:1] == "=" else None
         if heading:
             flush()
             outline.heading(heading[2].strip("= "), len(heading[1]))
-        elif not line.strip() or _CELL.match(line):
+        elif not bare or (bare[0] in "{|!" and _CELL.match(line)):
             flush()
-        elif _LIST.match(line):
-            block.extend([shown] if (shown := _LIST.sub("", line).strip().lstrip(",; ")) else [])
+        elif line[0] in "*#:;":
+            block.extend([shown] if (shown := bare.lstrip("*#:;").strip().lstrip(",; ")) else [])
         else:
-            if block and len(block[-1]) > 0 and not line.startswith(" "):
+            if block and not line.startswith(" "):
                 flush()
-            block.append(line.strip().lstrip(",; "))
+            block.append(bare.lstrip(",; "))
     flush()
     return outline

@@ -2,20 +2,24 @@
 
 Each reads files made of this project's samples in a new folder, which is deleted afterwards; the
 rows that come out are counted and compared with those that went in. Beside each stands what cannot
-be beaten, or a peer: lxml's iterparse over the same dump, json's loads over the same lines, a plain
-decoding of the same books. CPU seconds of one process. The result is written to docs/results.
+be beaten, or a peer: lxml's iterparse over the same dump, orjson's and json's loads over the same
+lines, a plain decoding of the same books. CPU seconds of one process. Then wall seconds of one and
+of two processes that read the same dump. The result is written to docs/results.
 """
 
 import json
+import multiprocessing
 import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import orjson
 from lxml import etree
 
 from flows.reader import RECIPES
@@ -76,7 +80,7 @@ def papers(folder: Path, megabytes: float) -> tuple[Path, int]:
 
 def lines(folder: Path, megabytes: float) -> tuple[Path, int]:
     """Write JSON lines, one in a thousand broken."""
-    row = json.dumps({"text": "A row of plain words, long enough to be a sentence of its own. " * 8, "number": 1})
+    row = json.dumps({"id": "d0000001", "text": "A row of plain words, long enough to be a sentence of its own.\n\n" * 45})
     count = repeated(row, megabytes)
     with (folder / "rows.jsonl").open("w", encoding="utf-8") as stream:
         stream.writelines("{broken\n" if number % 1000 == 999 else row + "\n" for number in range(count))
@@ -101,12 +105,20 @@ def iterparse(path: Path) -> int:
     return count
 
 
-def loads(path: Path) -> int:
+def json_loads(path: Path) -> int:
+    return good_lines(path, json.loads)
+
+
+def orjson_loads(path: Path) -> int:
+    return good_lines(path, orjson.loads)
+
+
+def good_lines(path: Path, reader: Callable[[bytes], Any]) -> int:
     good = 0
-    with path.open(encoding="utf-8") as stream:
+    with path.open("rb") as stream:
         for line in stream:
             try:
-                good += isinstance(json.loads(line), dict)
+                good += isinstance(reader(line), dict)
             except ValueError:
                 continue
     return good
@@ -125,6 +137,32 @@ def seconds(work: Callable[[], int]) -> tuple[float, int]:
         times.append(time.process_time() - begun)
     assert len(counts) == 1, "two runs counted differently"
     return min(times), counts.pop()
+
+
+def parallel(megabytes: float) -> dict[str, Any]:
+    """Measure one and two warm processes over the same dump in four files."""
+    step = Wikipedia(path="x")
+    with tempfile.TemporaryDirectory(prefix="dartboard-bench-") as name:
+        folders = [Path(name) / str(number) for number in range(4)]
+        for folder in folders:
+            folder.mkdir()
+            dump(folder, megabytes)
+        paths = [folder / "dump.xml" for folder in folders]
+        size = sum(path.stat().st_size for path in paths) / 1e6
+        walls, counts = {}, set()
+        for workers in (1, 2):
+            with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+                list(pool.map(read, [step] * workers, paths[:workers]))
+                times = []
+                for _ in range(3):
+                    begun = time.perf_counter()
+                    counts.add(sum(pool.map(read, [step] * 4, paths)))
+                    times.append(time.perf_counter() - begun)
+                walls[workers] = min(times)
+    assert len(counts) == 1
+    assert counts.pop() > 0
+    told = {f"mb_per_second_{workers}": round(size / wall, 1) for workers, wall in walls.items()}
+    return {"megabytes": round(size, 1), **told, "times": round(walls[1] / walls[2], 2)}
 
 
 def measure(
@@ -154,8 +192,10 @@ def main() -> int:
         measure("wikipedia", dump, Wikipedia(path="x"), iterparse, megabytes),
         measure("gutenberg", books, Gutenberg(path="x"), decoded, megabytes),
         measure("arxiv", papers, Arxiv(path="x", licences="any"), decoded, megabytes / 4),
-        measure("files, JSON lines", lines, Files(path="x"), loads, megabytes * 4),
+        measure("files, JSON lines", lines, Files(path="x"), orjson_loads, megabytes * 4),
+        measure("files, JSON lines", lines, Files(path="x"), json_loads, megabytes * 4),
     ]
+    two = parallel(megabytes / 2)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     result = {
         "command": f"python -m tests.benches.sources {megabytes:g}",
@@ -163,15 +203,17 @@ def main() -> int:
         "python": platform.python_version(),
         "cpu": platform.machine(),
         "sources": found,
+        "two processes, dump": two,
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "sources.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     told = [f"{result['command']} at {commit}"]
     told += [
-        f"{one['source']:<20} {one['mb_per_second']:>8} MB/s   {one['peer']:<10} {one['peer_mb_per_second']:>8} MB/s   "
+        f"{one['source']:<20} {one['mb_per_second']:>8} MB/s   {one['peer']:<12} {one['peer_mb_per_second']:>8} MB/s   "
         f"ratio {one['ratio']}   {one['rows']} rows"
         for one in found
     ]
+    told.append(f"dump by one process {two['mb_per_second_1']} MB/s, by two {two['mb_per_second_2']} MB/s: {two['times']} times")
     sys.stdout.write("\n".join(told) + "\n")
     return 0
 

@@ -1,11 +1,11 @@
 """The files of an e-print: a tar, a gzipped single file, a plain file, or a folder."""
 
-import io
 import re
 import tarfile
 from collections.abc import Iterator
 
-from tasks.sources.opening import MAX_FILE_BYTES, Unreadable, is_tar, members, raw, whole
+from tasks.sources.archives import Pieces, is_tar, members
+from tasks.sources.opening import MAX_FILE_BYTES, Unreadable, raw, whole
 from tasks.step import Unit
 from tasks.store.place import opened
 
@@ -45,39 +45,13 @@ def papers_in(unit: Unit) -> Iterator[tuple[str, bytes]]:
     Papers are unpacked here; the bytes of one at a time are held.
     """
     try:
-        with tarfile.open(fileobj=_Stream(raw(unit)), mode="r|") as archive:
+        with tarfile.open(fileobj=Pieces(raw(unit)), mode="r|") as archive:
             for member in archive:
                 held = archive.extractfile(member) if member.isreg() and member.size <= MAX_FILE_BYTES else None
                 if held is not None:
                     yield member.name, held.read()
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise Unreadable("tar is damaged") from error
-
-
-class _Stream(io.RawIOBase):
-    """Bytes that come in pieces, as a file that is read once."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._held = b""
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """Give the next bytes, as many as were asked for while there are some."""
-        held = [self._held]
-        have = len(self._held)
-        while size < 0 or have < size:
-            piece = next(self._pieces, b"")
-            if not piece:
-                break
-            held.append(piece)
-            have += len(piece)
-        data = b"".join(held)
-        self._held = b"" if size < 0 else data[size:]
-        return data if size < 0 else data[:size]
 
 
 def _folder(unit: Unit) -> dict[str, bytes]:

@@ -1,5 +1,6 @@
 """`files` and `seeds`: texts and rows of the user's own files."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -9,13 +10,14 @@ from pydantic import Field
 from tasks.errors import Fault
 from tasks.frames import DOCUMENTS, MAX_FRAME_ROWS, PAIRS, SCHEMAS, Kind, Skip, batches, frame_of
 from tasks.names import ColumnName, own_names
+from tasks.sources.archives import Member, is_tar, members, sealed, tar_members, zip_members, zip_names
 from tasks.sources.charset import decode
 from tasks.sources.columnwise import KNOWN, LINE, Asked, Origin, asked_of, documents
 from tasks.sources.dialogues import NotPair, Take, pairs_of
 from tasks.sources.jsonlines import Block, Row, blocks
 from tasks.sources.listing import list_files
-from tasks.sources.office import Document, read_parts, read_pdf
-from tasks.sources.opening import Members, Unreadable, capped, chunks, is_tar, members, sealed, unpacked, whole
+from tasks.sources.office import Document, is_document, read_parts, read_pdf
+from tasks.sources.opening import Unreadable, capped, chunks, text_sized, unpacked
 from tasks.sources.origin import attrs, origin, plain_text, spanned
 from tasks.sources.tabular import plain_name, read_rows, rows_in
 from tasks.sources.webpage import charset_of, read_html
@@ -23,6 +25,7 @@ from tasks.step import Context, Reading, SourceStep, Unit
 
 LINES = (".jsonl", ".ndjson")
 ROWS = (*LINES, ".json", ".csv", ".tsv", ".parquet")
+ZIP, TAR_BLOCK = b"PK\x03\x04", 512
 PAGES = (".html", ".htm", ".xhtml")
 FLUSH = 5000
 WRONG_TYPES = (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError)
@@ -99,20 +102,41 @@ class Files(SourceStep):
             yield self._nothing(unit, "", str(error))
 
     def _files(self, unit: Unit, context: Context) -> Iterator[Reading]:
-        data = whole(unit)
-        packed = data.startswith(b"PK\x03\x04") or (is_tar(data) and b"ustar" in data[:300])
-        files, odd = members(data) if packed else Members({"": data}, ())
-        document = read_parts(files) if packed else None
+        """Read a text, a document of many parts, or each file of an archive."""
+        stream = chunks(unit)
+        first = next(stream, b"")
+        while 0 < len(first) < TAR_BLOCK and (more := next(stream, b"")):
+            first += more
+        data = itertools.chain([first], stream)
+        if is_tar(first) and b"ustar" in first[:300]:
+            yield from self._members(unit, tar_members(data), context)
+        elif first.startswith(ZIP):
+            yield from self._zip(unit, "", b"".join(capped(data)), context)
+        else:
+            yield from self._member(unit, "", b"".join(capped(data)), context)
+
+    def _zip(self, unit: Unit, name: str, data: bytes, context: Context) -> Iterator[Reading]:
+        names = zip_names(data)
+        document = read_parts(members(data).files) if is_document(names) else None
+        closed = sealed(dict.fromkeys(names, b""))
         if document is not None:
-            yield self._document_of(unit, "", document, context)
-            return
-        closed = sealed(files) if packed else ""
-        if closed:
-            yield self._nothing(unit, "", closed)
-            return
-        yield from (self._nothing(unit, name, reason) for name, reason in odd)
-        for name, member in files.items():
-            yield from self._member(unit, name, b"".join(capped(unpacked(iter([member])))) if packed else member, context)
+            yield self._document_of(unit, name, document, context)
+        elif closed:
+            yield self._nothing(unit, name, closed)
+        else:
+            yield from self._members(unit, zip_members(data), context)
+
+    def _members(self, unit: Unit, found: Iterator[Member], context: Context) -> Iterator[Reading]:
+        for member in found:
+            if member.fault:
+                yield self._nothing(unit, member.name, member.fault)
+                continue
+            try:
+                content = b"".join(capped(unpacked(iter([member.content]))))
+            except Unreadable as error:
+                yield self._nothing(unit, member.name, str(error))
+                continue
+            yield from self._member(unit, member.name, content, context)
 
     def _member(self, unit: Unit, name: str, content: bytes, context: Context) -> Iterator[Reading]:
         """Read one file of an archive, or the file itself."""
@@ -124,10 +148,10 @@ class Files(SourceStep):
                 yield from self._rows(unit, name, rows_in(plain_name(name), content, self._fields), context)
             elif content.startswith(b"%PDF-"):
                 yield self._document_of(unit, name, read_pdf(content), context)
-            elif name and content.startswith(b"PK\x03\x04") and (document := read_parts(members(content).files)) is not None:
-                yield self._document_of(unit, name, document, context)
+            elif name and content.startswith(ZIP) and is_document(zip_names(content)):
+                yield from self._zip(unit, name, content, context)
             else:
-                yield self._text(unit, name, content, context)
+                yield self._text(unit, name, text_sized(content), context)
         except Unreadable as error:
             yield self._nothing(unit, name, str(error))
 

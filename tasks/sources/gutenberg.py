@@ -14,10 +14,11 @@ from pydantic import Field, Strict
 from tasks.clients.web import Wanted, Web
 from tasks.frames import Skip, frame_of
 from tasks.settings import Settings
+from tasks.sources.archives import Members, is_tar, members
 from tasks.sources.booktext import Book, declared_charset, read_book
 from tasks.sources.charset import decode
 from tasks.sources.listing import list_files
-from tasks.sources.opening import Members, Unreadable, is_tar, members, whole
+from tasks.sources.opening import Unreadable, text_sized, whole
 from tasks.sources.origin import attrs, origin, spanned
 from tasks.sources.pgcatalogue import CATALOGUE, HARVEST, MIRROR, Query, addresses, books_of, harvested, next_page, number_in, table_of
 from tasks.sources.pgrdf import ARCHIVE
@@ -149,7 +150,10 @@ class Gutenberg(RemoteStep):
         if odd:
             yield Reading(frame_of([], "documents"), tuple(Skip(unit.key, name, reason) for name, reason in odd))
         for name, content in files.items():
-            yield self._reading(unit, name, content, context.step)
+            try:
+                yield self._reading(unit, name, text_sized(content), context.step)
+            except Unreadable as error:
+                yield Reading(frame_of([], "documents"), (Skip(unit.key, name, str(error)),))
 
     def _reading(self, unit: Unit, name: str, data: bytes, step: str) -> Reading:
         decoded = decode(data, declared_charset(data))

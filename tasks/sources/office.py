@@ -3,7 +3,7 @@
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from posixpath import dirname, join, normpath
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -26,6 +26,11 @@ class Document(NamedTuple):
     title: str | None = None
     authors: tuple[str, ...] = ()
     language: str | None = None
+
+
+def is_document(names: Collection[str]) -> bool:
+    """Tell an EPUB or a DOCX from other archives by the names in it."""
+    return "META-INF/container.xml" in names or "word/document.xml" in names
 
 
 def read_parts(files: Mapping[str, bytes]) -> Document | None:

@@ -1,17 +1,13 @@
 """Bytes of units: decompressed, with archives read member by member, within limits."""
 
 import bz2
-import io
 import itertools
 import lzma
 import re
-import tarfile
-import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
@@ -23,7 +19,8 @@ CHUNK = 1 << 20
 FREE_BYTES = 10 << 20
 MAX_RATIO = 200
 MAX_FILE_BYTES = 256 << 20
-MAX_MEMBERS = 10_000
+MAX_TEXT_BYTES = 48 << 20
+"""A text that is held several times while it is read: millions of words, more than any book has."""
 
 
 class Unreadable(DartboardError):
@@ -202,93 +199,9 @@ def whole(unit: Unit) -> bytes:
     return b"".join(capped(chunks(unit)))
 
 
-class Members(NamedTuple):
-    """The files of an archive by name, and those that are left out, with the reason."""
-
-    files: dict[str, bytes]
-    odd: tuple[tuple[str, str], ...]
-
-
-def members(data: bytes) -> Members:
-    """Read the files of a tar or zip archive held in memory; links and devices are not looked at.
-
-    Nothing is ever extracted to a path. A name that leads out of the archive is left out, one that
-    comes again gets a number. Unreadable where the archive is damaged.
-    """
-    found: dict[str, bytes] = {}
-    odd: list[tuple[str, str]] = []
-    total = 0
-    for name, content in _tar(data) if not data.startswith(b"PK") else _zip(data):
-        total += len(content)
-        if total > MAX_FILE_BYTES or len(found) >= MAX_MEMBERS:
-            raise Unreadable("archive is too large")
-        path = PurePosixPath(name.replace("\\", "/"))
-        if path.name.startswith("._"):
-            continue
-        if path.is_absolute() or ".." in path.parts or not path.parts or re.match(r"[A-Za-z]:[/\\]", name):
-            odd.append((name, "a name that leads out of the archive"))
-            continue
-        key, again = str(path), 1
-        while key in found:
-            again += 1
-            key = f"{path}~{again}"
-        found[key] = content
-    return Members(found, tuple(odd))
-
-
-def _tar(data: bytes) -> Iterator[tuple[str, bytes]]:
-    try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
-            yield from ((member.name, _member(archive, member)) for member in archive if member.isreg())
-    except (tarfile.TarError, EOFError, ValueError) as error:
-        raise Unreadable("tar is damaged") from error
-
-
-def _member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    stream = archive.extractfile(member)
-    content = stream.read() if stream else b""
-    if len(content) != member.size:
-        raise Unreadable("tar ends too early")
-    return content
-
-
-def _zip(data: bytes) -> Iterator[tuple[str, bytes]]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for info in archive.infolist():
-                if info.is_dir():
-                    continue
-                if info.file_size > FREE_BYTES and info.file_size > MAX_RATIO * max(info.compress_size, 1):
-                    raise Unreadable(f"zip swells more than {MAX_RATIO} times")
-                yield info.filename, archive.read(info)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
-        raise Unreadable("zip is damaged") from error
-
-
-_SEALED = ((b"%!PS", "PostScript"), (b"\xd0\xcf\x11\xe0", "old office document"), (b"{\\rtf", "RTF"))
-_OFFICE = {"[Content_Types].xml": "office document", "mimetype": "EPUB or OpenDocument"}
-
-
-def sealed(files: Mapping[str, bytes]) -> str:
-    """Tell why files hold no plain text: they are parts of an office document, or a form that is not read; else nothing."""
-    for name, kind in _OFFICE.items():
-        if name in files:
-            return f"{kind}: save it as text or HTML"
-    for content in files.values() if len(files) == 1 else ():
-        kind = next((kind for magic, kind in _SEALED if content.startswith(magic)), "")
-        if kind:
-            return f"{kind}: save it as text or HTML"
-        if b"\0" in content[:1000] and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return "not a text"
-    return ""
-
-
-def is_tar(data: bytes) -> bool:
-    """Tell a tar archive by its magic, or by a header with a right checksum."""
-    if data[257:262] == b"ustar":
-        return True
-    try:
-        tarfile.TarInfo.frombuf(data[:512], "utf-8", "replace")
-    except (tarfile.TarError, ValueError):
-        return False
-    return True
+def text_sized(data: bytes, most: int | None = None) -> bytes:
+    """Give bytes that are read as one text; Unreadable where they are more than MAX_TEXT_BYTES."""
+    most = MAX_TEXT_BYTES if most is None else most
+    if len(data) > most:
+        raise Unreadable(f"larger than {most} bytes: divide it")
+    return data

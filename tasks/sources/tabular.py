@@ -4,7 +4,7 @@ import contextlib
 import csv
 import io
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -13,13 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.sources.charset import decode
-from tasks.sources.jsonlines import MAX_LINE_BYTES, Row, is_utf8, lines, row_of
-from tasks.sources.opening import Unreadable, chunks, whole
+from tasks.sources.jsonlines import Row, blocks, is_utf8, lines, row_of
+from tasks.sources.opening import Unreadable, chunks, text_sized, whole
 from tasks.step import Unit
 from tasks.store.place import opened, plainly
 
 DELIMITERS = ",;\t|"
-WHOLE = (".csv", ".tsv", ".json")
+MAX_CELL_CHARS = 8 << 20
+MAX_JSON_BYTES = 96 << 20
+"""A JSON file is parsed whole; JSON lines may be of any length."""
 
 
 def read_rows(unit: Unit, fields: Collection[str]) -> Iterator[Row]:
@@ -30,8 +32,10 @@ def read_rows(unit: Unit, fields: Collection[str]) -> Iterator[Row]:
     name = plain_name(unit.key)
     if name.endswith(".parquet"):
         yield from _parquet(unit)
-    elif name.endswith(WHOLE):
-        yield from rows_in(name, whole(unit), fields)
+    elif name.endswith((".csv", ".tsv")):
+        yield from _csv(chunks(unit))
+    elif name.endswith(".json"):
+        yield from _json(whole(unit), fields)
     else:
         yield from lines(chunks(unit))
 
@@ -41,7 +45,7 @@ def rows_in(name: str, data: bytes, fields: Collection[str]) -> Iterator[Row]:
     if name.endswith(".parquet"):
         yield from _batches(io.BytesIO(data))
     elif name.endswith((".csv", ".tsv")):
-        yield from _csv(data)
+        yield from _csv(iter([data]))
     elif name.endswith(".json"):
         yield from _json(data, fields)
     else:
@@ -57,6 +61,7 @@ def plain_name(key: str) -> str:
 
 
 def _json(data: bytes, fields: Collection[str]) -> Iterator[Row]:
+    data = text_sized(data, MAX_JSON_BYTES)
     data = data if is_utf8(data) and b"\0" not in data[:4] else decode(data).text.encode()
     try:
         value = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
@@ -75,11 +80,11 @@ def _listed(value: Any, fields: Collection[str]) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _csv(data: bytes) -> Iterator[Row]:
-    delimiter, lines = _told(io.StringIO(decode(data).text).readlines())
-    csv.field_size_limit(MAX_LINE_BYTES)
+def _csv(stream: Iterator[bytes]) -> Iterator[Row]:
+    table = _Table(_text_lines(stream))
+    csv.field_size_limit(MAX_CELL_CHARS)
     names: list[str] = []
-    for place, cells, fault in _records(lines, delimiter):
+    for place, cells, fault in table.records():
         if fault:
             yield Row(str(place), {}, fault)
         elif not names and any(cells):
@@ -92,49 +97,76 @@ def _csv(data: bytes) -> Iterator[Row]:
             )
 
 
-def _told(lines: list[str]) -> tuple[str, list[str]]:
-    """Give the delimiter, and the lines of the table: a first line `sep=;` is for spreadsheets."""
-    told = re.fullmatch(r"sep=(.)\n?", lines[0]) if lines else None
-    return (told[1], ["\n", *lines[1:]]) if told else (_delimiter(lines), lines)
+def _text_lines(stream: Iterator[bytes]) -> Iterator[str]:
+    """Decode lines, each with its end, block by block; a line that is too long to be held is an open quote by itself."""
+    for block in blocks(stream):
+        if block.data is None:
+            yield '"\n'
+        else:
+            yield from io.StringIO(decode(block.data).text)
 
 
-def _delimiter(lines: list[str]) -> str:
-    outside = "".join((lines[0] if lines else "").split('"')[::2])
-    return max(DELIMITERS, key=lambda sign: (outside.count(sign), -DELIMITERS.index(sign)))
+class _Table:
+    """The lines of a CSV file, which can be read again from the record under way."""
 
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._again: deque[str] = deque()
+        self._held: list[str] = []
+        self._place = 1
+        first = next(self._lines, "")
+        told = re.fullmatch(r"sep=(.)\n?", first)
+        self._again.append("\n" if told else first)
+        self.delimiter = told[1] if told else _delimiter(first)
 
-def _records(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str], str]]:
-    """Yield each record with the line that it begins on.
+    def __iter__(self) -> Iterator[str]:
+        return self
 
-    Quotes must be as RFC 4180 has them, or escaped by backslashes; a record in which they are not
-    costs its own line, not those after it. In files parted by tabs they may be letters like others.
-    """
-    start = 0
-    while start < len(lines):
-        base = start
-        reader = csv.reader((lines[number] for number in range(base, len(lines))), delimiter=delimiter, strict=True)
-        while start < len(lines):
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._lines)
+        self._held.append(line)
+        return line
+
+    def records(self) -> Iterator[tuple[int, list[str], str]]:
+        """Yield each record with the number of the line that it begins on, or what is wrong with it.
+
+        Quotes must be as RFC 4180 has them, or escaped by backslashes; a record in which they are not
+        costs its own line, not those after it. In files parted by tabs they may be letters like others.
+        """
+        reader = csv.reader(self, delimiter=self.delimiter, strict=True)
+        while True:
+            self._held.clear()
             try:
                 cells, fault = next(reader), ""
-                stop = base + reader.line_num
+            except StopIteration:
+                return
             except csv.Error as error:
-                cells, stop, fault = _otherwise(lines, start, delimiter, str(error))
-                yield start + 1, cells, fault
-                start = stop
-                break
-            yield start + 1, cells, ""
-            start = stop
+                cells, fault = self._otherwise(str(error))
+                reader = csv.reader(self, delimiter=self.delimiter, strict=True)
+            yield self._place, cells, fault
+            self._place += len(self._held)
+
+    def _otherwise(self, error: str) -> tuple[list[str], str]:
+        """Read a record with odd quotes in another way: its cells, or what is wrong where none fits."""
+        line = self._held[0]
+        if "\\" in line:
+            self._back(0)
+            with contextlib.suppress(csv.Error):
+                return next(csv.reader(self, delimiter=self.delimiter, strict=True, escapechar="\\")), ""
+        self._back(1)
+        if self.delimiter == "\t":
+            return next(csv.reader([line], delimiter=self.delimiter, quoting=csv.QUOTE_NONE)), ""
+        return [], "broken CSV: larger than a cell may be" if "field limit" in error else "broken CSV: quotes out of place"
+
+    def _back(self, keep: int) -> None:
+        """Give back the lines of the record under way, but the first `keep`."""
+        self._again.extendleft(reversed(self._held[keep:]))
+        del self._held[keep:]
 
 
-def _otherwise(lines: list[str], start: int, delimiter: str, error: str) -> tuple[list[str], int, str]:
-    """Read a record with odd quotes in another way: its cells, the line after it, and what is wrong where none fits."""
-    if "\\" in lines[start]:
-        reader = csv.reader((lines[number] for number in range(start, len(lines))), delimiter=delimiter, strict=True, escapechar="\\")
-        with contextlib.suppress(csv.Error):
-            return next(reader), start + reader.line_num, ""
-    if delimiter == "\t":
-        return next(csv.reader([lines[start]], delimiter=delimiter, quoting=csv.QUOTE_NONE)), start + 1, ""
-    return [], start + 1, "broken CSV: larger than a cell may be" if "field limit" in error else "broken CSV: quotes out of place"
+def _delimiter(line: str) -> str:
+    outside = "".join(line.split('"')[::2])
+    return max(DELIMITERS, key=lambda sign: (outside.count(sign), -DELIMITERS.index(sign)))
 
 
 def _named(cells: list[str]) -> list[str]:

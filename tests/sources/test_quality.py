@@ -10,7 +10,7 @@ from tasks.sources.files import Files
 from tasks.sources.gutenberg import Gutenberg
 from tasks.sources.wikipedia import Wikipedia
 from tasks.step import SourceStep
-from tests.benches.sources import books, decoded, dump, iterparse, lines, loads, measure, papers
+from tests.benches.sources import books, decoded, dump, iterparse, json_loads, lines, measure, papers
 from tests.quality.sources import BOOK_LEAKS, WIKI_LEAKS, judge, main, recall, seen_book, seen_wiki
 from tests.sources.test_formats import book
 from tests.texts import prose
@@ -59,7 +59,7 @@ def test_books_lose_the_legal_text_and_keep_their_own(corpus: Path) -> None:
 
 @pytest.mark.parametrize(
     ("make", "step", "peer"),
-    [(dump, Wikipedia(path="x"), iterparse), (books, Gutenberg(path="x"), decoded), (lines, Files(path="x"), loads), (papers, Arxiv(path="x", licences="any"), decoded)],
+    [(dump, Wikipedia(path="x"), iterparse), (books, Gutenberg(path="x"), decoded), (lines, Files(path="x"), json_loads), (papers, Arxiv(path="x", licences="any"), decoded)],
     ids=["wikipedia", "gutenberg", "files", "arxiv"],
 )  # fmt: skip
 def test_the_benchmark_reads_what_it_writes(

@@ -41,7 +41,8 @@ class Arxiv(RemoteStep):
     licences of what was found; e-prints are fetched only of papers whose licence is in `licences`,
     and none with `abstracts`. Inputs are flattened, macros expanded;
     figures, tables, display formulas and bibliographies left out; headings become `sections`; the
-    abstract is in `attrs.abstract`. With `path`, `metadata` (OAI or Atom XML, JSON lines) gives titles,
+    abstract is in `attrs.abstract`, and `attrs.fallback` says why a paper was read without its macros.
+    With `path`, `metadata` (OAI or Atom XML, JSON lines) gives titles,
     licences and dates by id; papers whose licence is not taken are skipped by name, and a metadata
     file as `path` gives one document a record: its abstract.
 
@@ -243,7 +244,9 @@ def _about(record: Record, paper: Paper | None) -> dict[str, Any]:
         "licence": spdx(record.licence) or None,
         "language": "en",
         "created": record.created or None,
-        "attrs": attrs({"abstract": abstract if paper else None, "categories": record.categories}),
+        "attrs": attrs(
+            {"abstract": abstract if paper else None, "categories": record.categories, "fallback": paper.fallback if paper else ""}
+        ),
     }
     if record.id:
         about |= {"url": f"https://arxiv.org/abs/{record.id}", "group": f"arxiv:{record.id}"}

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from tasks.sources.latexmacros import TOKEN, Macro, braced, delimited, ending, macros_in, without_definitions
 from tasks.sources.latexsource import prepared
 from tasks.sources.latexwords import ACCENTS, HEADINGS, MATHS, NO_TEXT, REFS, SIGNS, SKIPPED
 from tasks.sources.opening import Unreadable
@@ -14,17 +15,6 @@ MAX_TOKENS = 3_000_000
 MAX_GROUP = 20_000
 """Tokens of an argument at most: a brace that is not closed within them is taken for a slip."""
 
-_TOKEN = re.compile(r"\\[a-zA-Z@]+\*?[ \t]*|\\.|\n[ \t]*\n\s*|\$\$|[{}$&~\[\]]|\n|[^\\{}$&~\[\]\n]+|\\", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Macro:
-    """A user's macro: its number of arguments, the default of the first, and its body as tokens."""
-
-    arguments: int
-    default: list[str] | None
-    body: list[str]
-
 
 @dataclass
 class Paper:
@@ -33,6 +23,8 @@ class Paper:
     outline: Outline
     title: str = ""
     abstract: str = ""
+    fallback: str = ""
+    """Why its macros were not expanded, where they were not."""
 
 
 @dataclass
@@ -48,10 +40,17 @@ def read_latex(source: str, *, maths: bool = True) -> Paper:
     """Give the prose of a flattened source: `maths` keeps inline formulas as `$…$`, else they read `[formula]`.
 
     Figures, tables, display formulas, references and footnotes are left out; unknown commands
-    cost their name, not their argument; `\\ref` reads as `[ref]`.
+    cost their name, not their argument; `\\ref` reads as `[ref]`. Where macros make more than
+    MAX_TOKENS, the paper is read again without them.
     """
     source = prepared(source)
-    macros = _macros(source)
+    try:
+        return _read(source, ending(macros_in(source)), maths=maths)
+    except Unreadable as error:
+        return replace(_read(source, {}, maths=maths), fallback=str(error))
+
+
+def _read(source: str, macros: Mapping[str, Macro], *, maths: bool) -> Paper:
     _, begun, rest = source.partition("\\begin{document}")
     body = rest.partition("\\end{document}")[0] if begun else source
     title = _argument_of("title", source)
@@ -64,49 +63,12 @@ def read_latex(source: str, *, maths: bool = True) -> Paper:
 
 def _argument_of(command: str, source: str) -> str:
     match = re.search(rf"\\{command}\s*(?:\[[^\]]*\])?\s*\{{", source)
-    return _braced(source, match.end())[0] if match else ""
-
-
-def _braced(source: str, at: int) -> tuple[str, int]:
-    depth, start = 1, at
-    while at < len(source) and depth:
-        sign = source[at]
-        at += 2 if sign == "\\" else 1
-        depth += (sign == "{") - (sign == "}")
-    return source[start : at - 1], at
-
-
-_DEFINITION = re.compile(
-    r"\\(?:(?:re|provide)?newcommand|renewcommand|providecommand|DeclareRobustCommand)\*?\s*\{?\s*\\([a-zA-Z@]+)\s*\}?\s*(?:\[(\d)\])?\s*(?:\[([^\]]*)\])?\s*\{"
-    r"|\\[gex]?def\s*\\([a-zA-Z@]+)\s*((?:#\d)*)\s*\{"
-    r"|\\DeclareMathOperator\*?\s*\{?\s*\\([a-zA-Z@]+)\s*\}?\s*\{"
-)
-
-
-def _macros(source: str) -> dict[str, Macro]:
-    found: dict[str, Macro] = {}
-    for match in _DEFINITION.finditer(source):
-        body, _ = _braced(source, match.end())
-        name = match[1] or match[4] or match[6]
-        count = int(match[2] or 0) if match[1] else len(match[5] or "") // 2
-        default = _TOKEN.findall(match[3]) if match[3] is not None else None
-        found[name] = Macro(count, default, _TOKEN.findall(body))
-    return found
-
-
-def _without_definitions(source: str) -> str:
-    pieces, at = [], 0
-    for match in _DEFINITION.finditer(source):
-        if match.start() >= at:
-            pieces.append(source[at : match.start()])
-            _, at = _braced(source, match.end())
-    pieces.append(source[at:])
-    return "".join(pieces)
+    return braced(source, match.end())[0] if match else ""
 
 
 def _plain(source: str, macros: Mapping[str, Macro], *, maths: bool) -> str:
     state = _State(macros, maths)
-    tokens = _TOKEN.findall(_without_definitions(source))
+    tokens = delimited(TOKEN.findall(without_definitions(source)), macros)
     tokens.reverse()
     _scan(tokens, state)
     return "".join(state.out)
@@ -121,19 +83,16 @@ def _scan(tokens: list[str], state: _State) -> None:
             raise Unreadable("macros without end")
         token = tokens.pop()
         if token.startswith("\\") and len(token) > 1:
-            _command(token[1:].rstrip(" \t"), tokens, state)
+            _command(token[1:].rstrip(" \t") or " ", tokens, state)
         elif token in ("$", "$$"):
             _math(token, tokens, state)
-        elif token in ("{", "}"):
-            continue
-        elif token == "~" or token == "&":
-            out.append(" ")
         elif token.startswith("\n") and len(token) > 1:
             out.append("\n\n")
-        elif token == "\n":
-            out.append(" ")
         else:
-            out.append(token)
+            out.append(_BETWEEN.get(token, token))
+
+
+_BETWEEN = {"{": "", "}": "", "~": " ", "&": " ", "\n": " "}
 
 
 def _command(name: str, tokens: list[str], state: _State) -> None:

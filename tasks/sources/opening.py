@@ -1,6 +1,7 @@
 """Bytes of units: decompressed, with archives read member by member, within limits."""
 
 import bz2
+import contextlib
 import itertools
 import lzma
 import re
@@ -148,19 +149,31 @@ class _Packed:
             rest, start = rest[-16:] + more, 0
 
     def _pieces(self, decoder: Any, chunk: bytes) -> Iterator[bytes]:
+        before = decoder.copy() if hasattr(decoder, "copy") else None
+        given = False
         try:
             data = decoder.decompress(chunk, CHUNK)
+            given = True
             yield data
             while not decoder.eof and (data or self._waiting(decoder)):
                 data = decoder.decompress(self._waiting(decoder), CHUNK)
                 yield data
         except (zlib.error, OSError, lzma.LZMAError, EOFError) as error:
+            if before is not None and not given:
+                yield from _until_damage(before, chunk)
             raise _Damaged(self.name) from error
 
     @staticmethod
     def _waiting(decoder: Any) -> bytes:
         """Give what a zlib decoder has not taken in yet; the others keep that themselves."""
         return bytes(getattr(decoder, "unconsumed_tail", b""))
+
+
+def _until_damage(decoder: Any, chunk: bytes) -> Iterator[bytes]:
+    """Unpack a chunk byte by byte, for all that stands before its damage."""
+    with contextlib.suppress(zlib.error):
+        for at in range(len(chunk)):
+            yield decoder.decompress(chunk[at : at + 1])
 
 
 _PACKED = (

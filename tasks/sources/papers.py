@@ -48,7 +48,10 @@ def records(stream: Iterator[bytes]) -> Iterator[Record]:
         yield from _json(whole)
         return
     tag = "entry" if b"<feed" in first[:2000] else "record"
+    head = b""
     for piece in fragments(whole, tag):
+        if piece.kind != "head":
+            head = b""
         if piece.kind == "lost":
             yield Record(fault=piece.data.decode())
         elif piece.kind == "record":
@@ -56,8 +59,10 @@ def records(stream: Iterator[bytes]) -> Iterator[Record]:
             yield _record(element) if element is not None else Record(fault="broken XML")
         elif (error := re.search(rb'<error[^>]*code="(\w+)"', piece.data)) is not None:
             yield Record(fault=f"OAI error {error[1].decode()}")
-        elif b"<" in piece.data and b"</" not in piece.data:
-            yield Record(fault="broken XML")
+        else:
+            head = piece.data
+    if b"<" in head and b"</" not in head:
+        yield Record(fault="broken XML")
 
 
 def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

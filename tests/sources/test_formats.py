@@ -345,6 +345,7 @@ def test_what_a_row_says_of_itself_is_kept(tmp_path: Path) -> None:
         (r"It holds $a \iff b$ always.", "It holds $a \\iff b$ always."),
         (r"\newif\ifdraft \ifdraft yes \fi kept.", "yes kept."),
         (r"Open \iffalse without end.", "Open without end."),
+        ("As e.g.\\ this, \\TeX\\ or\\\tthat.", "As e.g. this, TeX or that."),
         (r"\verb|100%| stays here. More.", "100% stays here. More."),
         (r"Use \lstinline!x{y! or \verb+a_b+.", "Use x{y or a_b."),
         (r"A note\footnote{never closed and more words.", "A note never closed and more words."),
@@ -357,7 +358,7 @@ def test_latex_shows_what_a_reader_would_see(source: str, expected: str) -> None
     assert paper.outline.text() == expected
 
 
-def test_macros_without_end_cost_one_paper_and_say_so(tmp_path: Path) -> None:
+def test_macros_without_end_are_not_expanded_and_the_paper_says_so(tmp_path: Path) -> None:
     bomb = "".join(
         f"\\newcommand{{\\m{chr(98 + n)}}}{{{chr(92)}m{chr(97 + n)}" * 1 + f"{chr(92)}m{chr(97 + n)} " * 9 + "}" for n in range(12)
     )
@@ -366,8 +367,12 @@ def test_macros_without_end_cost_one_paper_and_say_so(tmp_path: Path) -> None:
     (tmp_path / "2601.00002.tex").write_text("\\documentclass{article}\\begin{document}" + prose(2) + "\\end{document}")
     (tmp_path / "2601.00003.txt").write_text("plain")
     rows, skips = read_all(Arxiv(path="x", licences="any"), [str(tmp_path)])
-    assert [row["unit"] for row in rows] == ["2601.00002.tex"]
-    assert {skip.file: skip.reason for skip in skips} == {"2601.00001.tex": "macros without end", "2601.00003.txt": "not LaTeX"}
+    assert {row["unit"]: json.loads(row["attrs"] or "{}").get("fallback") for row in rows} == {
+        "2601.00001.tex": "macros without end",
+        "2601.00002.tex": None,
+    }
+    assert prose(1) in rows[0]["text"]
+    assert {skip.file: skip.reason for skip in skips} == {"2601.00003.txt": "not LaTeX"}
 
 
 CHAT = {

@@ -16,6 +16,8 @@ COLUMN_GAP = 3
 """So many spaces within a line part columns."""
 NEARLY = 4
 """A line that would have been fuller by at most so much counts as full."""
+LOW, FULL = 0.4, 0.7
+"""Of unevenly broken prose so many lines begin with small letters, and so full are they on average."""
 LONG = 40
 """Lines that are longer tell at which width a text is broken."""
 Flags = npt.NDArray[np.bool_]
@@ -72,7 +74,8 @@ def joined(data: Bytes, lines: Lines, paragraphs: Paragraphs, kept: Flags, width
     """Write the kept paragraphs, parted by empty lines, with the places where each begins or would begin.
 
     A break is a wrap where the next line's first word would not have fitted; a paragraph is prose
-    when four fifths of its breaks are, and its lines are joined. Verse, lists and tables stay.
+    when four fifths of its breaks are, or when it is broken unevenly but most lines are rather full
+    and many begin with small letters. Its lines are joined; verse, lists and tables stay.
     """
     out = np.empty(len(data) + 2 * len(kept) + 2, np.uint8)
     starts = np.zeros(len(kept) + 1, np.int64)
@@ -130,17 +133,26 @@ def _word(line: Bytes) -> int:
 
 
 @kernel
-def _is_prose(lines: Lines, first: int, last: int, width: int) -> bool:
+def _is_prose(data: Bytes, lines: Lines, first: int, last: int, width: int) -> bool:
     """Tell whether the lines of a paragraph were broken for want of room."""
     breaks = last - first - 1
-    indented, gaps, wraps = 0, 0, 0
+    indented, gaps, wraps, low, total = 0, 0, 0, 0, 0
     for line in range(first, last):
         gaps += lines.gaps[line]
         if line > first:
             indented += lines.firsts[line] > lines.starts[line]
             wraps += lines.widths[line - 1] + lines.words[line] > width - NEARLY
-    plain = wraps >= 0.8 * breaks and gaps * 3 < breaks + 1 and indented * 2 < breaks + 1
-    return plain or (indented == breaks and wraps >= 0.9 * breaks and gaps == 0)
+            low += _begins_low(data, lines.firsts[line])
+            total += lines.widths[line - 1]
+    ragged = low >= LOW * breaks and total >= FULL * width * breaks
+    plain = (wraps >= 0.8 * breaks or ragged) and gaps * 3 < breaks + 1 and indented * 2 < breaks + 1
+    return plain or (indented == breaks and (wraps >= 0.9 * breaks or ragged) and gaps == 0)
+
+
+@kernel
+def _begins_low(data: Bytes, at: int) -> bool:
+    """Tell whether a line begins with a small letter, as few lines of verse do."""
+    return bool(97 <= data[at] <= 122)
 
 
 @kernel
@@ -149,7 +161,7 @@ def _write(data: Bytes, lines: Lines, paragraphs: Paragraphs, kept: Flags, width
     for paragraph in range(len(kept)):
         first, last = paragraphs.firsts[paragraph], paragraphs.lasts[paragraph]
         if kept[paragraph]:
-            prose = last - first == 1 or _is_prose(lines, first, last, width)
+            prose = last - first == 1 or _is_prose(data, lines, first, last, width)
             for line in range(first, last):
                 start = lines.firsts[line] if prose else lines.starts[line]
                 for byte in data[start : lines.ends[line]]:

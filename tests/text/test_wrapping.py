@@ -10,19 +10,23 @@ from hypothesis import strategies as st
 from tasks.text.wrapping import joined, lines_of, paragraphs_of, unwrap, width_of
 
 SIGNS = st.text(alphabet="ab é€😀 \t\x0c|\n", max_size=200)
-WRAPPED = st.lists(st.lists(st.sampled_from(["word", "a", "longer", "é", "   "]), max_size=12).map(" ".join), max_size=12).map("\n".join)
+WRAPPED = st.lists(st.lists(st.sampled_from(["word", "a", "longer", "é", "Word", "   "]), max_size=12).map(" ".join), max_size=12).map(
+    "\n".join
+)
 WHITE = " \t\x0c"
 
 
 def prose(lines: list[str], width: int) -> bool:
-    """The rule as it reads: four fifths of the breaks are wraps, few gaps, few indented lines."""
+    """The rule as it reads: four fifths of the breaks are wraps, or rather full lines begin with small letters; few gaps, few indented lines."""
     trimmed = [line.rstrip(WHITE) for line in lines]
     breaks = len(lines) - 1
     indented = sum(line.startswith(tuple(WHITE)) for line in trimmed[1:])
     gaps = sum(bool(re.search(r"[^ \t\x0c][^\S\n]*? {3,}[^ ]|\t|\|", line.lstrip(" \x0c")) or "\t" in line) for line in trimmed)
     wraps = sum(len(line) + len(after.strip(WHITE).split(" ")[0]) > width - 4 for line, after in pairwise(trimmed))
-    plain = wraps >= 0.8 * breaks and gaps * 3 < len(lines) and indented * 2 < len(lines)
-    return plain or (indented == breaks and wraps >= 0.9 * breaks and not gaps)
+    low = sum(line.strip(WHITE)[0] in "abcdefghijklmnopqrstuvwxyz" for line in trimmed[1:])
+    ragged = low >= 0.4 * breaks and sum(map(len, trimmed[:-1])) >= 0.7 * width * breaks
+    plain = (wraps >= 0.8 * breaks or ragged) and gaps * 3 < len(lines) and indented * 2 < len(lines)
+    return plain or (indented == breaks and (wraps >= 0.9 * breaks or ragged) and not gaps)
 
 
 def oracle(text: str, width: int) -> list[str]:
@@ -70,6 +74,15 @@ def test_the_width_is_that_of_the_long_lines() -> None:
     text = "\n".join(["x" * n for n in range(100)] + ["é" * 60 + "  "] * 50)
     assert width_of(lines_of(np.frombuffer(text.encode(), np.uint8))) == sorted([*range(41, 100), *[60] * 50])[int(0.95 * 109)]
     assert width_of(lines_of(np.frombuffer(b"short", np.uint8))) == 0
+
+
+def test_uneven_prose_is_joined_and_verse_is_not() -> None:
+    assert (
+        unwrap("It was a day of much\nrain and of wind, which\nblew from the\nhills.", 26)
+        == "It was a day of much rain and of wind, which blew from the hills."
+    )
+    verse = "The day was long,\nthe night was longer still,\nAnd all the hills\nWere white, and all was still."
+    assert unwrap(verse, 40) == verse
 
 
 def test_one_paragraph_is_unwrapped() -> None:

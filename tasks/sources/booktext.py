@@ -37,7 +37,7 @@ _CREDITS = re.compile(
     r"HTML version by|Credits:|Updated editions|Proofread by|Digitized by)",
     re.IGNORECASE,
 )
-_ABOUT_THE_FILE = re.compile(r"\be-?texts?\b|\bproject gutenberg\b", re.IGNORECASE)
+_ABOUT_THE_FILE = re.compile(r"\be-?texts?\b|\bproject gutenberg\b|\bascii\b|\(underscore|\bunderscores\b", re.IGNORECASE)
 """What only words about the file, not the book, say; believed near its ends."""
 _NOTE = re.compile(r"^\W*(?:\w+\s+)?transcriber['’]?s?['’]?\s+notes?\b", re.IGNORECASE)
 _CHAPTER = re.compile(

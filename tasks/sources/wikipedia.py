@@ -32,7 +32,7 @@ from tasks.sources.wikisite import (
     page_unit,
     ranges,
 )
-from tasks.sources.wikitext import read_wikitext
+from tasks.sources.wikitext import FILES, read_wikitext
 from tasks.step import NO_IDENTITY, Context, Names, Reading, Unit
 
 LICENCE = "CC-BY-SA-4.0"
@@ -195,7 +195,7 @@ class Wikipedia(RemoteStep):
         if reason:
             return None, Skip(unit.key, title, reason)
         number = about.get("id") or title
-        outline = read_wikitext(source)
+        outline = read_wikitext(source, site.files)
         text = outline.text()
         if len(text.split()) < max(self.min_words, 1):
             return None, Skip(unit.key, title, "too few words")
@@ -273,6 +273,8 @@ class _Site:
         language = re.search(r'xml:lang="([\w-]+)"', text)
         self.language = language[1] if language else None
         self.name = values.get("dbname") or (f"{self.language}wiki" if self.language else "wiki")
+        own = re.findall(r'<namespace key="(?:-2|6|14)"[^>]*>([^<]+)</namespace>', text)
+        self.files = FILES | {name.strip().lower().replace(" ", "_") for name in own}
         self._base = values.get("base", "").rpartition("/")[0]
 
     def address(self, title: str) -> str | None:

@@ -25,18 +25,28 @@ _EXTERNAL = re.compile(
 _MAGIC = re.compile(r"__[A-Z]+__")
 _HEADING = re.compile(r"^(={1,6})[ \t]*(.+?)[ \t]*\1[ \t]*$")
 _CELL = re.compile(r"^\s*(?:\{\||\|\}|\|-|\|\+|!|\|)")
+_MARKS = re.compile(
+    r"\n\[\[[^\[\]|:\n]{2,40}:[^\[\]\s][^\[\]\n]*\]\](?:[ \t]*\[\[[^\[\]|:\n]{2,40}:[^\[\]\s][^\[\]\n]*\]\])*[ \t]*(?=\n|\Z)"
+)
+"""Lines of nothing but links with a prefix: categories and the same page in other languages, in any language."""
+_MEDIA = re.compile(r"\.(?:jpe?g|png|svg|gif|tiff?|webp|og[gav]|oga|web[mp]|wav|mp[34]|pdf|djvu)\s*\Z", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*")
 _RUNS = re.compile(r"[ \t\u00a0]{2,}")
 HOLE = "\x01"
 """Stands where something was left out, so that what it leaves is closed there and nowhere else."""
 _BLANKS = " \t\u00a0"
-_BETWEEN = " \t\u00a0,;:/"
+_PARTING = ",;:\u060c\u061b\u3001\uff0c\uff1b\uff1a"
+"""Commas and their like in the larger scripts."""
+_ENDING = ".!?\u3002\uff0e\uff01\uff1f\u061f\u06d4\u0964"
+_BETWEEN = f"{_BLANKS}{_PARTING}/"
 """What joins the things in parentheses."""
+_OPENED = {"(": ")", "[": "]", "\uff08": "\uff09"}
+_FULL_STOPS = ".\u3002\uff0e\u06d4\u0964"
 _JOINING = re.compile(r"(?:or|and)\b")
 _SLIPS = tuple(
     (re.compile(seen), re.compile(pattern), instead)
     for seen, pattern, instead in (
-        (r"\(\s*[,;]", r"\(\s*(?:[,;]\s*)+", "("),
+        (r"\(\s*[,;\u060c\u061b\u3001\uff0c]", r"\(\s*(?:[,;\u060c\u061b\u3001\uff0c]\s*)+", "("),
         (r" \(\s*\)", r" +\(\s*\)", ""),
         (r",\s*[,;]", r"([,;])(?:\s*[,;])+", r"\1"),
         (r";\s*[,;]", r"([,;])(?:\s*[,;])+", r"\1"),
@@ -101,10 +111,10 @@ class _Frame(NamedTuple):
         return ["".join(pieces) for pieces in self.arguments]
 
 
-def read_wikitext(source: str) -> Outline:
+def read_wikitext(source: str, files: frozenset[str] = FILES) -> Outline:
     """Give the prose of a page: paragraphs and list lines, with headings as sections.
 
-    References, tables, files, categories, boxes and formulas are left out, links and inline
+    `files` are the wiki's prefixes of files and categories, in small letters. References, tables, files, categories, boxes and formulas are left out, links and inline
     templates read as their words, and the holes that templates leave are closed. Unclosed
     brackets cost the bracket, not the text after it.
     """
@@ -113,7 +123,7 @@ def read_wikitext(source: str) -> Outline:
     text = _NOWIKI.sub(lambda match: _hold(held, match[2] or ""), text)
     text = _SELF_CLOSED.sub(HOLE, text)
     text = _REMOVED.sub(HOLE, text)
-    text = _brackets(text)
+    text = _brackets(_MARKS.sub("", text), files)
     text = _EXTERNAL.sub(lambda match: match[1] or match[2] or HOLE, text)
     text = _TAG.sub("", _BREAK.sub("\n", text))
     text = _MAGIC.sub("", _unquoted(text))
@@ -133,7 +143,7 @@ def _hold(held: list[str], text: str) -> str:
     return f"\x00{len(held) - 1}\x00"
 
 
-def _brackets(text: str) -> str:
+def _brackets(text: str, files: frozenset[str]) -> str:
     pieces = _TOKEN.split(text)
     stack = [_Frame("", [[pieces[0]]])]
     for place in range(1, len(pieces), 2):
@@ -144,7 +154,7 @@ def _brackets(text: str) -> str:
         elif token == "[[" or token == "{{":
             stack.append(_Frame(token, [[]]))
         elif token in _OPENING:
-            _close(stack, _OPENING[token])
+            _close(stack, _OPENING[token], files)
         elif token == "{|" and _starts_line(pieces, place):
             stack.append(_Frame(token, [[]]))
         else:
@@ -182,7 +192,7 @@ def _after_blank(frame: _Frame) -> str:
     return whole.partition("\n\n")[2]
 
 
-def _close(stack: list[_Frame], kind: str) -> None:
+def _close(stack: list[_Frame], kind: str, files: frozenset[str]) -> None:
     if stack[-1].kind != kind and not any(frame.kind == kind for frame in stack[-3:]):
         return
     while stack[-1].kind != kind:
@@ -191,7 +201,7 @@ def _close(stack: list[_Frame], kind: str) -> None:
             stack[-1].arguments[-1].append("|".join(frame.texts()))
     arguments = stack.pop().texts()
     if kind != "{|":
-        stack[-1].arguments[-1].append(_link(arguments) if kind == "[[" else _template(arguments))
+        stack[-1].arguments[-1].append(_link(arguments, files) if kind == "[[" else _template(arguments))
 
 
 def _template(arguments: list[str]) -> str:
@@ -202,11 +212,11 @@ def _template(arguments: list[str]) -> str:
     return rendered if rendered and len(rendered) <= MAX_RENDERED_CHARS else HOLE
 
 
-def _link(arguments: list[str]) -> str:
+def _link(arguments: list[str], files: frozenset[str]) -> str:
     target = arguments[0].strip()
     if ":" in target and not target.startswith(":"):
         prefix = target.partition(":")[0].strip().lower().replace(" ", "_")
-        if prefix in FILES or (len(arguments) == 1 and _LANGUAGE.fullmatch(prefix)):
+        if prefix in files or _MEDIA.search(target) or (len(arguments) == 1 and _LANGUAGE.fullmatch(prefix)):
             return HOLE
     shown = arguments[-1].strip(f" \n\t{HOLE}") if len(arguments) > 1 else target.lstrip(":")
     return shown or target.lstrip(":").partition("(")[0].partition("#")[0].strip()
@@ -243,20 +253,21 @@ def _smooth(text: str) -> str:
 
 def _closed(left: str, right: str, blank: str) -> tuple[str, str, str]:
     """Close one hole between two texts, and tell which blank is left there."""
-    if left[-1:] in ("(", "["):
+    if left[-1:] in _OPENED:
         right = right.lstrip(_BETWEEN)
         joining = _JOINING.match(right)
         right, blank = right[joining.end() :].lstrip(_BETWEEN) if joining else right, ""
-    elif right[:1] in (")", "]"):
+    elif right[:1] in _OPENED.values():
         left, blank = left.rstrip(_BETWEEN), ""
-    if left[-1:] + right[:1] in ("()", "[]"):
+    if right and _OPENED.get(left[-1:]) == right[0]:
         bare, after = left[:-1].rstrip(_BLANKS), right[1:].lstrip(_BLANKS)
         return _closed(bare, after, (left[len(bare) : -1] or right[1 : len(right) - len(after)])[:1])
-    if right[:1] in (",", ";") and left[-1:] in (",", ";", ":"):
+    first, last = right[:1] or " ", left[-1:] or " "
+    if first in _PARTING and first != ":" and last in _PARTING:
         right = right[1:].lstrip(_BLANKS)
-    elif right[:1] == "." and left[-1:] in (".", "!", "?"):
+    elif first in _FULL_STOPS and last in _ENDING:
         right, blank = right[1:], ""
-    elif right[:1] in (",", ".", ";", ":", "!", "?"):
+    elif first in _PARTING or first in _ENDING:
         blank = ""
     return left, right, blank
 

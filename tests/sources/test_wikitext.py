@@ -48,6 +48,11 @@ def test_what_an_author_wrote_stays(text: str) -> None:
         ("A <math>x</math>, and b.", "A, and b."),
         ("A [http://x.org] b [http://x.org c].", "A b c."),
         ("A , b .", "A, b."),
+        ("ب ({{x}}، ج) د {{y}}، ه.", "ب (ج) د، ه."),
+        ("甲（{{x}}，乙）丙{{y}}。", "甲（乙）丙。"),
+        ("A.\n\n[[Rummad:Kerioù]]\n[[Kaarangay:B|c]] [[xx-yy:B]]", "A."),
+        ("[[2001: A Film]]\n\n[[2002: A Film]]", "2001: A Film\n\n2002: A Film"),
+        ("A [[Restr:a b.JPG|thumb|c]] b.", "A b."),
     ],
 )
 def test_holes_are_closed(source: str, text: str) -> None:

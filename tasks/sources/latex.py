@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from tasks.sources.latexmacros import TOKEN, Macro, braced, delimited, ending, macros_in, without_definitions
 from tasks.sources.latexsource import prepared
-from tasks.sources.latexwords import ACCENTS, HEADINGS, MATHS, NO_TEXT, REFS, SIGNS, SKIPPED
+from tasks.sources.latexwords import ACCENTS, CITATIONS, HEADINGS, MATHS, NO_TEXT, REFS, SIGNS, SKIPPED
 from tasks.sources.opening import Unreadable
 from tasks.sources.outline import Outline
 
@@ -40,7 +40,7 @@ def read_latex(source: str, *, maths: bool = True) -> Paper:
     """Give the prose of a flattened source: `maths` keeps inline formulas as `$…$`, else they read `[formula]`.
 
     Figures, tables, display formulas, references and footnotes are left out; unknown commands
-    cost their name, not their argument; `\\ref` reads as `[ref]`. Where macros make more than
+    cost their name, not their argument; `\\ref` and `\\cite` read as `[ref]`. Where macros make more than
     MAX_TOKENS, the paper is read again without them.
     """
     source = prepared(source)
@@ -117,12 +117,38 @@ def _other(name: str, bare: str, tokens: list[str], state: _State) -> None:
     """Read a command that is not known: its name goes, what it is applied to stays."""
     if len(name) == 1 and not name.isalpha():
         state.out.append(_CONTROL_SIGNS.get(name, name))
+        if name == "\\":
+            _without_start(tokens, _STAR)
+            _length(tokens)
         return
     _optional(tokens)
+    _without_start(tokens, _LENGTH)
     if bare in _SECOND_ARGUMENT:
+        _group(tokens)
+    while bare.startswith("index") and tokens[-1:] == ["{"]:
         _group(tokens)
 
 
+def _length(tokens: list[str]) -> None:
+    """Drop the length in brackets that may follow a line break; other brackets are text."""
+    if tokens[-1:] == ["["] and len(tokens) > 2 and tokens[-3] == "]" and _ONLY_LENGTH.fullmatch(tokens[-2]):
+        del tokens[-3:]
+
+
+def _without_start(tokens: list[str], pattern: re.Pattern[str]) -> None:
+    """Cut off what a pattern matches at the start of the next token."""
+    found = pattern.match(tokens[-1]) if tokens else None
+    if found:
+        tokens[-1] = tokens[-1][found.end() :]
+        if not tokens[-1]:
+            tokens.pop()
+
+
+_STAR = re.compile(r"\*")
+_ONLY_LENGTH = re.compile(r"\s*-?\d*\.?\d+\s*(?:pt|em|ex|cm|mm|in|sp|bp|pc)\s*")
+_LENGTH = re.compile(
+    r"[ \t]*=[ \t]*-?\d*\.?\d+[ \t]*(?:true)?(?:pt|em|ex|cm|mm|in|sp|bp|pc)\b(?:[ \t]*(?:plus|minus)[ \t]*-?\d*\.?\d+[ \t]*[a-z]{2,4}\b)*"
+)
 _SECOND_ARGUMENT = frozenset(
     ["href", "textcolor", "texorpdfstring", "colorbox", "parbox", "scalebox", "hyperref", "hyperlink", "foreignlanguage"]
 )
@@ -134,6 +160,8 @@ def _shown(name: str, tokens: list[str], state: _State) -> str:
     if name in REFS:
         _group(tokens)
         return "[ref]"
+    if name == "item":
+        return "\n" + "".join(f"{_inner(label, state).strip()} " for label in [_optional(tokens)] if label)
     return SIGNS[name] if name in SIGNS else _accented(name, tokens, state)
 
 
@@ -145,7 +173,9 @@ def _heading(level: int, tokens: list[str], state: _State) -> None:
 
 def _left_out(name: str, tokens: list[str], state: _State) -> None:
     _drop(NO_TEXT[name], tokens)
-    if name.startswith(("cite", "parencite", "footnote", "autocite")) and state.out:
+    if name in CITATIONS:
+        state.out.append("[ref]")
+    elif name.startswith("footnote") and state.out:
         state.out[-1] = state.out[-1].rstrip(" ")
 
 
@@ -317,6 +347,7 @@ def _accented(sign: str, tokens: list[str], state: _State) -> str:
 def _tidy(text: str) -> str:
     text = text.replace("``", "“").replace("''", "”").replace("---", "—").replace("--", "–")
     text = re.sub(r"[ \t]+", " ", text)
+    text = re.sub(r"\[ref\](?:[\s,;–]*\[ref\])+", "[ref]", text)
     text = re.sub(r"\(\s*[,;\s]*\)|\[\s*[,;\s]*\]", "", text)
     text = re.sub(r"\s+([,.;:!?)](?:\s|$))", r"\1", text)
     text = re.sub(r" ?\n ?", "\n", text)

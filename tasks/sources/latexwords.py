@@ -59,18 +59,12 @@ MATHS = frozenset(
     ]
 )
 HEADINGS = {"part": 1, "chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5, "subparagraph": 6}
+_CITED = "cite citep citet citealp citealt citeauthor citeyear citeyearpar parencite textcite autocite Citet Citep"
+CITATIONS = frozenset(_CITED.split())
+"""Commands for what a paper cites: words of the sentence as often as not."""
 NO_TEXT = {
     "label": 1,
-    "cite": 1,
-    "citep": 1,
-    "citet": 1,
-    "citealp": 1,
-    "citealt": 1,
-    "citeauthor": 1,
-    "citeyear": 1,
-    "parencite": 1,
-    "textcite": 1,
-    "autocite": 1,
+    **dict.fromkeys(CITATIONS, 1),
     "nocite": 1,
     "footnote": 1,
     "footnotetext": 1,

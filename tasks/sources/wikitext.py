@@ -262,14 +262,22 @@ def _closed(left: str, right: str, blank: str) -> tuple[str, str, str]:
     if right and _OPENED.get(left[-1:]) == right[0]:
         bare, after = left[:-1].rstrip(_BLANKS), right[1:].lstrip(_BLANKS)
         return _closed(bare, after, (left[len(bare) : -1] or right[1 : len(right) - len(after)])[:1])
+    return _punctuated(left, right, blank)
+
+
+def _punctuated(left: str, right: str, blank: str) -> tuple[str, str, str]:
+    """Drop a sign after the hole that repeats the one before it, and the blank before any sign."""
     first, last = right[:1] or " ", left[-1:] or " "
     if first in _PARTING and first != ":" and last in _PARTING:
-        right = right[1:].lstrip(_BLANKS)
-    elif first in _FULL_STOPS and last in _ENDING:
-        right, blank = right[1:], ""
-    elif first in _PARTING or first in _ENDING:
-        blank = ""
-    return left, right, blank
+        return left, right[1:].lstrip(_BLANKS), blank
+    if first in _FULL_STOPS and last in _ENDING:
+        return left, right[1:], ""
+    return left, right, "" if first in _PARTING or first in _ENDING else blank
+
+
+def _parts(line: str, bare: str) -> bool:
+    """Tell whether a line is no text, and so parts two paragraphs: blank, of a table, or a single sign."""
+    return not bare or (bare[0] in "{|!" and _CELL.match(line) is not None) or bare in _PARTING or bare in _ENDING
 
 
 def _paragraphs(text: str) -> Outline:
@@ -286,7 +294,7 @@ def _paragraphs(text: str) -> Outline:
         if heading:
             flush()
             outline.heading(heading[2].strip("= "), len(heading[1]))
-        elif not bare or (bare[0] in "{|!" and _CELL.match(line)):
+        elif _parts(line, bare):
             flush()
         elif line[0] in "*#:;":
             block.extend([shown] if (shown := bare.lstrip("*#:;").strip().lstrip(",; ")) else [])

@@ -65,7 +65,7 @@ def changed(golden: Golden, found: Golden) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """Show what a file reads as, or accept it."""
-    corpus = Path(os.environ["DARTBOARD_SHARED"]) / "corpus"
+    corpus = Path(os.environ.get("DARTBOARD_SHARED", "../shared")) / "corpus"
     goldens: dict[str, Golden] = json.loads(GOLDENS.read_text(encoding="utf-8"))
     match arguments:
         case ["show", name] if name in goldens:

@@ -313,7 +313,7 @@ def test_latex_macros_inputs_and_accents_become_words(tmp_path: Path) -> None:
     (folder / "main.tex").write_text(main)
     (folder / "more.tex").write_text("More ``quoted'' words --- here. " + prose(5))
     (row,), _ = read_all(Arxiv(path="x", licences="any"), [str(tmp_path)])
-    assert "We tried the red system on café data, see Figure [ref]." in row["text"]
+    assert "We tried the red system on café data [ref], see Figure [ref]." in row["text"]
     assert "With $x^2$ we won." in row["text"]
     assert "More “quoted” words — here." in row["text"]
     assert "gone" not in row["text"]

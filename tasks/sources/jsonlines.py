@@ -122,15 +122,17 @@ def blocks(stream: Iterator[bytes]) -> Iterator[Block]:
                 yield Block(number, None)
                 number, lost = number + 1, False
             end = chunk.rfind(b"\n") + 1
-            held.append(chunk)
             size += len(chunk)
             unended = len(chunk) - end if end else unended + len(chunk)
+            if end and size >= BLOCK_BYTES:
+                yield (block := Block(number, b"".join([*held, chunk[:end]])))
+                number, size = number + len(block.ends), unended
+                held, chunk = [], chunk[end:]
+            held.append(chunk)
             lost = unended > MAX_LINE_BYTES
-            if lost or (size >= BLOCK_BYTES and size > unended):
-                data = b"".join(held)
-                yield (block := Block(number, data[: size - unended]))
-                number += len(block.ends)
-                held, size, unended = ([], 0, 0) if lost else ([data[size - unended :]], unended, unended)
+            if lost:
+                yield (block := Block(number, b"".join(held)[: size - unended]))
+                number, held, size, unended = number + len(block.ends), [], 0, 0
     except Unreadable:
         yield Block(number, b"".join(held)[: size - unended])
         raise

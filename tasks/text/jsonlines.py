@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.text.arrow import Bytes, Offsets
+from tasks.text.eights import all_plain, load8, store8
 from tasks.text.kernel import kernel
 
 ODD, FINE, BLANK = 0, 1, 2
@@ -206,11 +207,10 @@ def _string(data: Bytes, at: int, held: Found, name: int, line: int, cursors: Of
     out, cursor = held.text[name], cursors[name]
     at += 1
     while True:
+        run = _plain(data, at, out, cursor)
+        at, cursor = at + run, cursor + run
         byte = data[at]
-        if _PLAIN[byte]:
-            out[cursor] = byte
-            at, cursor = at + 1, cursor + 1
-        elif byte == BACKSLASH:
+        if byte == BACKSLASH:
             at, cursor = _escape(data, at + 1, out, cursor)
         elif byte >= 128:
             at, cursor = _wide(data, at, out, cursor)
@@ -223,6 +223,22 @@ def _string(data: Bytes, at: int, held: Found, name: int, line: int, cursors: Of
     cursors[name] = cursor
     held.there[name, line] = True
     return at + 1
+
+
+@kernel
+def _plain(data: Bytes, at: int, out: Bytes, cursor: int) -> int:
+    """Copy the bytes that stand for themselves up to one that does not; how many is given."""
+    start = at
+    while at + 8 <= len(data) and cursor + 8 <= len(out):
+        eight = load8(data, at)
+        store8(out, cursor, eight)
+        if not all_plain(eight):
+            break
+        at, cursor = at + 8, cursor + 8
+    while _PLAIN[data[at]]:
+        out[cursor] = data[at]
+        at, cursor = at + 1, cursor + 1
+    return at - start
 
 
 @kernel

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.text.arrow import Bytes
 from tasks.text.classes import LIMIT
 from tasks.text.cuts import cut
+from tasks.text.eights import all_plain, load8, store8
 from tasks.text.hashing import chances, hash_texts
+from tasks.text.kernel import kernel
 from tasks.text.lines import lines
 from tasks.text.repetition import repetition
 from tasks.text.signatures import band_keys, jaccard, shingle_sets
@@ -186,3 +189,26 @@ def test_equal_texts_share_every_band_and_different_ones_none() -> None:
     bands = band_keys(texts, 10, 4).to_list()
     assert bands[0] == bands[1]
     assert not set(bands[0]) & set(bands[2])
+
+
+def test_eight_bytes_are_plain_when_each_is() -> None:
+    for byte in range(256):
+        for place in range(8):
+            eight = bytearray(b"a letter")
+            eight[place] = byte
+            data = np.frombuffer(bytes(eight) + b"!", np.uint8)
+            plain = 32 <= byte < 128 and chr(byte) not in '"\\'
+            assert plain == all_plain(np.uint64(int.from_bytes(eight, "little"))), (byte, place)
+            assert _moved(data) == bytes(eight)
+
+
+@kernel
+def _copied(data: Bytes, out: Bytes) -> None:
+    store8(out, 1, load8(data, 0))
+
+
+def _moved(data: Bytes) -> bytes:
+    out = np.zeros(10, np.uint8)
+    _copied(data, out)
+    assert out[0] == out[9] == 0
+    return out[1:9].tobytes()

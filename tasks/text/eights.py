@@ -1,0 +1,58 @@
+"""Eight bytes at a time: what arrays of bytes cannot do by themselves inside a kernel.
+
+Loads and stores are unaligned and not checked: callers see to it that eight bytes are there.
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from tasks.text.arrow import Bytes
+from tasks.text.kernel import kernel
+
+_ONES = np.uint64(0x0101010101010101)
+_HIGH = np.uint64(0x8080808080808080)
+_QUOTES = np.uint64(0x2222222222222222)
+_BACKSLASHES = np.uint64(0x5C5C5C5C5C5C5C5C)
+_SPACES = np.uint64(0x2020202020202020)
+
+
+def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [at]), ir.IntType(64).as_pointer())
+
+
+def _load8(_context: Any, array: Any, _at: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load(_place(context, builder, signature.args[0], *arguments), align=1)
+
+    return types.uint64(array, types.int64), code
+
+
+def _store8(_context: Any, array: Any, _at: Any, _eight: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.store(arguments[2], _place(context, builder, signature.args[0], *arguments[:2]), align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.uint64), code
+
+
+load8 = cast("Callable[[Bytes, int], np.uint64]", intrinsic(_load8))
+"""Gives `array[at:at + 8]` as one number, the first byte its lowest."""
+store8 = cast("Callable[[Bytes, int, np.uint64], None]", intrinsic(_store8))
+"""Writes eight bytes to `array[at:at + 8]`."""
+
+
+@kernel
+def all_plain(eight: np.uint64) -> bool:
+    """Tell whether all eight are ASCII that stands for itself in JSON: no control, quote or backslash.
+
+    Source: the test for a zero byte in a word, x - 01… & ~x & 80…, after xor with the byte looked for.
+    """
+    quotes, backslashes = eight ^ _QUOTES, eight ^ _BACKSLASHES
+    found = (eight - _SPACES) & ~eight | (quotes - _ONES) & ~quotes | (backslashes - _ONES) & ~backslashes | eight
+    return bool(found & _HIGH == 0)

@@ -29,6 +29,8 @@ _MARKS = re.compile(
     r"\n\[\[[^\[\]|:\n]{2,40}:[^\[\]\s][^\[\]\n]*\]\](?:[ \t]*\[\[[^\[\]|:\n]{2,40}:[^\[\]\s][^\[\]\n]*\]\])*[ \t]*(?=\n|\Z)"
 )
 """Lines of nothing but links with a prefix: categories and the same page in other languages, in any language."""
+_VARIANTS = re.compile(r"-\{(?:([A-Za-z;\- ]{0,40})\|)?([^{}]*)\}-")
+_FORM = re.compile(r"\s*[a-z]{2,3}(?:-[a-z]+)?:")
 _MEDIA = re.compile(r"\.(?:jpe?g|png|svg|gif|tiff?|webp|og[gav]|oga|web[mp]|wav|mp[34]|pdf|djvu)\s*\Z", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*")
 _RUNS = re.compile(r"[ \t\u00a0]{2,}")
@@ -123,12 +125,21 @@ def read_wikitext(source: str, files: frozenset[str] = FILES) -> Outline:
     text = _NOWIKI.sub(lambda match: _hold(held, match[2] or ""), text)
     text = _SELF_CLOSED.sub(HOLE, text)
     text = _REMOVED.sub(HOLE, text)
+    text = _VARIANTS.sub(_variant, text) if "-{" in text else text
     text = _brackets(_MARKS.sub("", text), files)
     text = _EXTERNAL.sub(lambda match: match[1] or match[2] or HOLE, text)
     text = _TAG.sub("", _BREAK.sub("\n", text))
     text = _MAGIC.sub("", _unquoted(text))
     text = _repaired(html.unescape(html.unescape(text)))
     return _paragraphs(re.sub(r"\x00(\d+)\x00", lambda match: held[int(match[1])], text))
+
+
+def _variant(found: re.Match[str]) -> str:
+    """Read `-{zh-hans:a; zh-hant:b}-` as its first form, `-{a}-` as it stands; rules for the page (`-{H|…}-`) say nothing."""
+    if found[1] and (set(found[1]) & set("HTAD") or found[1].strip() == "-"):
+        return HOLE
+    first = found[2].partition(";")[0]
+    return first.partition(":")[2] if _FORM.match(first) else found[2]
 
 
 def _unquoted(text: str) -> str:

@@ -4,6 +4,7 @@ Leaks are counted for a thousand words of what comes out; recall is the share of
 8-word shingles that are still there, of the words that a reader of the site would see.
 """
 
+import html
 import re
 import sys
 from collections import Counter
@@ -16,11 +17,12 @@ from tasks.sources.fragments import fragments, parse, text_of
 from tasks.sources.gutenberg import Gutenberg
 from tasks.sources.opening import chunks, whole
 from tasks.sources.wikipedia import Wikipedia
+from tasks.sources.wikitext import FILES
 from tasks.step import Context, SourceStep, Unit
 
 SHINGLE = 8
 WIKI_LEAKS = {
-    "templates": r"\{\{|\}\}", "references": r"</?ref|\[\d+\]", "tables": r"\{\||\|\}|^\|-", "captions": r"\b(?:thumb|px)\|", "categories": r"\[\[Category:",
+    "templates": r"\{\{|\}\}", "references": r"</?ref|(?<=\S)\[\d+\]", "tables": r"\{\||\|\}|^\|-", "captions": r"\b(?:thumb|px)\|", "categories": r"\[\[Category:",
     "links": r"\[\[|\]\]", "bold quotes": r"'{2,}", "headings": r"^=+[^=]+=+$", "tags": r"</?[a-z]+[^>]*>", "entities": r"&(?:#\d+|[a-z]{2,8});",
     "holes": r"\(\s*[,;]|\(\s*\)|[^.]\s,",
 }  # fmt: skip
@@ -78,7 +80,7 @@ def seen_book(unit: Unit) -> str:
 
 def seen_wiki(unit: Unit) -> str:
     """Give the words of the articles outside templates, tables, references, files and categories."""
-    return "\n\n".join(_bare(source) for source in _articles(unit))
+    return html.unescape("\n\n".join(_bare(source) for source in _articles(unit)))
 
 
 def _articles(unit: Unit) -> Iterator[str]:
@@ -97,11 +99,12 @@ def _bare(source: str) -> str:
     for pattern in (
         r"\{\{[^{}]*\}\}",
         r"\{\|(?:(?!\{\|).)*?\|\}",
-        r"\[\[(?:File|Image|Category|[a-z-]{2,12}):(?:[^\[\]]|\[\[[^\[\]]*\]\])*\]\]",
+        rf"\[\[(?:{'|'.join(FILES)}|[a-z-]{{2,12}}):(?:[^\[\]]|\[\[[^\[\]]*\]\])*\]\]",
     ):
         before = ""
         while before != source:
-            before, source = source, re.sub(pattern, " ", source, flags=re.DOTALL)
+            before, source = source, re.sub(pattern, " ", source, flags=re.DOTALL | re.IGNORECASE)
+    source = re.sub(r"^(?:\[\[[^\[\]|:\n]+:\S[^\[\]\n]*\]\][ \t]*)+$", " ", source, flags=re.MULTILINE)
     source = re.sub(r"\[\[(?:[^\[\]|]*\|)?([^\[\]]*)\]\]", r"\1", source)
     source = re.sub(r"\[https?:\S+ ?([^\]]*)\]", r"\1", source)
     return re.sub(r"<[^>]+>|'{2,}|^[=*#:;|!]+.*=*$", " ", source, flags=re.MULTILINE)

@@ -52,6 +52,7 @@ def test_what_an_author_wrote_stays(text: str) -> None:
         ("甲（{{x}}，乙）丙{{y}}。", "甲（乙）丙。"),
         ("A.\n\n[[Rummad:Kerioù]]\n[[Kaarangay:B|c]] [[xx-yy:B]]", "A."),
         ("[[2001: A Film]]\n\n[[2002: A Film]]", "2001: A Film\n\n2002: A Film"),
+        ("甲-{zh-hans:联邦州; zh-hant:邦}-，-{乙}-，-{zh-hans|丙}--{H|zh:x;zh-tw:y}-。", "甲联邦州，乙，丙。"),
         ("A [[Restr:a b.JPG|thumb|c]] b.", "A b."),
     ],
 )

@@ -182,7 +182,7 @@ def _sink(stage: Stage, scene: Scene) -> Phases:
         "origins": origins,
         "config": name if several else "default",
         "schema": laid_out(_empty(scene, name, columns), step.layout, talks=talks).schema,
-        "newest": max(done.report["newest"] for done in tallies),
+        "newest": max((done.report["newest"] for done in tallies), default=""),
     }
     return Result(files=tuple(files), reports=(report_of(scene, name, rows, rows, {}),), extra=extra)
 

@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 import polars as pl
 from pydantic import Field, Strict
 
-from tasks.clients.web import Wanted, Web
+from tasks.clients.web import Unfetched, Wanted, Web
 from tasks.frames import Skip, frame_of
 from tasks.settings import Settings
 from tasks.sources.archives import Members, is_tar, members
@@ -35,6 +35,7 @@ LANGUAGES = {
 
 
 Number = Annotated[int, Field(ge=1, lt=10**6)]
+TRIES = 3
 BOOK_BYTES = 400_000
 """What a book has about, before it is fetched."""
 
@@ -109,12 +110,15 @@ class Gutenberg(RemoteStep):
             return await asyncio.to_thread(rdf_table, archive.path)
         fetched = await web.download(self.catalogue, folder / "catalogue.csv", Wanted(kinds=("text", "gzip")))
         data = await asyncio.to_thread(fetched.path.read_bytes)
-        return table_of(gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data)
+        table = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+        if not table.endswith(b"\n"):
+            raise Unfetched(f"{self.catalogue}: the table ends within a line. Build again, or name another address.")
+        return table_of(table)
 
     async def _harvested(self, web: Web, harvest: Harvest) -> list[Unit]:
         url, best = harvest.address(), dict[int, list[str]]()
         while url:
-            page = (await web.page(url)).decode("utf-8", "replace")
+            page = await _whole_page(web, url)
             for address in harvested(page):
                 number = number_in(address)
                 if number is not None:
@@ -166,6 +170,15 @@ class Gutenberg(RemoteStep):
         row["attrs"] = attrs({"confidence": book.confidence, "encoding": decoded.encoding, "number": book.number})
         row["sections"] = book.outline.sections()
         return Reading(frame_of([spanned(row, book.outline.text())], "documents"))
+
+
+async def _whole_page(web: Web, url: str) -> str:
+    """Fetch a page of the harvest endpoint; one that comes without its end is asked for again."""
+    for _ in range(TRIES):
+        page = (await web.page(url)).decode("utf-8", "replace")
+        if "</html>" in page.lower():
+            return page
+    raise Unfetched(f"{url}: the page came without its end, {TRIES} times")
 
 
 def _unit(key: str, places: tuple[str, ...], fingerprint: str) -> Unit:

@@ -144,11 +144,14 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _drip(self, reply: Reply) -> None:
-        self._head(200, {"Content-Length": str(len(reply.body))})
-        for at in range(len(reply.body)):
+        start, stop = self._range(f'"{hashlib.md5(reply.body).hexdigest()}"', len(reply.body))
+        body = reply.body[start:stop]
+        told = {} if stop is None else {"Content-Range": f"bytes {start}-{stop - 1}/{len(reply.body)}"}
+        self._head(200 if stop is None else 206, {"Content-Length": str(len(body)), **told})
+        for at in range(len(body)):
             if self.site.released.wait(0.05):
                 break
-            self.wfile.write(reply.body[at : at + 1])
+            self.wfile.write(body[at : at + 1])
             self.wfile.flush()
         self.close_connection = True
 
@@ -159,7 +162,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _loop(self, _reply: Reply) -> None:
         self._head(302, {"Location": self.path, "Content-Length": "0"})
-        self.site.faults.setdefault("*", []).append("loop")
+        self.site.faults.setdefault(urlsplit(self.path).path, []).append("loop")
 
     def _gone(self, _reply: Reply) -> None:
         self._head(404, {"Content-Length": "0"})

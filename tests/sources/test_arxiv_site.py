@@ -147,14 +147,6 @@ def test_an_expired_token_begins_again_and_gives_no_record_twice(site: Site, exp
     assert sorted(found.id for found in listed(site)) == sorted(RECORDS)
 
 
-@pytest.mark.parametrize("fault", ["429", "503", "reset", "half", "half chunked", "half without length", "cut gzip", "500"])
-@pytest.mark.parametrize(("way", "where"), [('set: "cs:cs:CL"', "/oai"), ('set: "cs:cs:CL"', "/src/2601.00001"), ("search: x", "/api")])
-def test_every_fault_on_every_way_is_mended(site: Site, way: str, where: str, fault: str) -> None:
-    site.faults[where] = [fault]
-    made = build(recipe(site, way))
-    assert made.published.splits == {"train": 2}
-
-
 def test_what_the_archive_refuses_is_told(site: Site) -> None:
     with pytest.raises(SourceError, match="badArgument"):
         build(recipe(site, "set: nonsense"))

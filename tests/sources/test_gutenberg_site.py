@@ -1,10 +1,7 @@
 """Books fetched from a double of Project Gutenberg's mirror, catalogue and harvest page."""
 
 import asyncio
-import io
 import json
-import tarfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +11,11 @@ from flows.build import build, main
 from flows.work import fetching
 from tasks.clients import web as module
 from tasks.clients.web import Web
-from tasks.errors import RecipeError, SourceError
+from tasks.errors import GateError, RecipeError, SourceError
 from tasks.sources.gutenberg import Gutenberg, Harvest
 from tasks.sources.pgcatalogue import Query, addresses, books_of, table_of
 from tasks.sources.pgrdf import table_of as rdf_table
+from tests.mirrors.catalogue import archive, rdf
 from tests.mirrors.site import Reply, Site, serving
 from tests.sources.test_formats import book
 from tests.texts import prose
@@ -108,38 +106,6 @@ def test_a_query_finds_books_in_the_catalogue(query: dict[str, object], numbers:
     assert [number for number, _, _ in books_of(table_of(CATALOGUE.encode()), Query.model_validate(query))] == numbers
 
 
-def rdf(number: int, downloads: int, rights: str = "Public domain in the USA.", born: str = "1850") -> bytes:
-    """Write a book's file as the RDF archive has it."""
-    spaces = (
-        'xmlns:pgterms="http://www.gutenberg.org/2009/pgterms/" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
-        'xmlns:dcterms="http://purl.org/dc/terms/"'
-    )
-    valued = "<rdf:Description><rdf:value>{}</rdf:value></rdf:Description>"
-    agent = f"<pgterms:agent><pgterms:alias>Other</pgterms:alias><pgterms:birthdate>{born}</pgterms:birthdate><pgterms:name>Late, Lou</pgterms:name></pgterms:agent>"
-    inner = (
-        f"<dcterms:creator>{agent}</dcterms:creator><dcterms:type>{valued.format('Text')}</dcterms:type><dcterms:issued>2001-03-03</dcterms:issued>"
-        f"<dcterms:title>Book\n{number}</dcterms:title><dcterms:language>{valued.format('en')}</dcterms:language><dcterms:rights>{rights}</dcterms:rights>"
-        f"<dcterms:subject>{valued.format('Rivers')}</dcterms:subject><dcterms:subject>{valued.format('Fish')}</dcterms:subject>"
-        f"<pgterms:downloads>{downloads}</pgterms:downloads>"
-    )
-    return f'<?xml version="1.0"?><rdf:RDF {spaces}><pgterms:ebook rdf:about="ebooks/{number}">{inner}</pgterms:ebook></rdf:RDF>'.encode()
-
-
-def archive(files: dict[str, bytes], form: str = "zip") -> bytes:
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w:bz2" if form == "bz2" else "w") as tar:
-        for name, data in files.items():
-            info = tarfile.TarInfo(f"cache/epub/{name}.rdf")
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    if form != "zip":
-        return held.getvalue()
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("rdf-files.tar", held.getvalue())
-    return packed.getvalue()
-
-
 RDF = {
     "7": rdf(7, 500),
     "12": rdf(12, 40),
@@ -223,12 +189,18 @@ def test_the_harvest_page_is_followed_to_its_end(site: Site) -> None:
     assert site.asked[1][1].endswith("offset=100&langs[]=en")
 
 
-@pytest.mark.parametrize("fault", ["429", "503", "reset", "half", "half chunked", "cut gzip", "500"])
-@pytest.mark.parametrize("where", ["/pg_catalog.csv", "/0/7/7.txt"])
-def test_every_fault_on_every_way_is_mended(site: Site, where: str, fault: str) -> None:
-    site.faults[where] = [fault]
-    made = build(recipe(site, "query: {born_after: 1870}"))
-    assert [row["unit"] for row in made.train.collect().to_dicts()] == ["7"]
+def test_a_build_of_nothing_that_could_be_had_is_refused(site: Site) -> None:
+    with pytest.raises(GateError, match="no row is left"):
+        build(recipe(site, "books: [500]"))
+
+
+def test_a_table_or_page_that_is_cut_is_told(site: Site) -> None:
+    site.pages["/pg_catalog.csv"] = CATALOGUE.encode()[:-20]
+    with pytest.raises(SourceError, match="ends within a line"):
+        build(recipe(site, "query: {language: en}"))
+    site.pages["/harvest"] = Reply(b"<html><body>", "text/html")
+    with pytest.raises(SourceError, match="without its end, 3 times"):
+        build(recipe(site, f'harvest: {{language: en, address: "{site.url}/harvest"}}'))
 
 
 def test_a_page_that_is_no_book_is_skipped(site: Site) -> None:

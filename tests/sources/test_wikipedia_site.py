@@ -133,18 +133,6 @@ def test_pages_come_by_titles_and_categories(way: str, titles: set[str]) -> None
         assert all(row["licence"] == "CC-BY-SA-4.0" and row["url"] for row in rows)
 
 
-@pytest.mark.parametrize("fault", ["429", "503", "reset", "half", "half chunked", "cut gzip", "500"])
-@pytest.mark.parametrize("where", ["/testwiki/", "status", "index", "dump"])
-def test_every_fault_on_every_way_is_mended(where: str, fault: str) -> None:
-    dump, index = multistream(articles(10), 5)
-    names = {"status": "/testwiki/20260101/dumpstatus.json", "index": f"/testwiki/20260101/{NAME}-index.txt.bz2", "dump": f"/testwiki/20260101/{NAME}.xml.bz2"}  # fmt: skip
-    with serving(dump_pages("testwiki", {"20260101": (dump, index)})) as site:
-        site.faults[names.get(where, where)] = [fault]
-        if (where, fault) in (("dump", "half chunked"), ("dump", "cut gzip")):
-            site.faults[names[where]] = ["half"]
-        assert build(recipe(site, "wiki: testwiki")).published.splits == {"train": 10}
-
-
 @pytest.mark.parametrize(
     ("way", "told"),
     [("min_words: 3", "needs `path`, `titles`"), ("titles: [A], category: B", "needs exactly one of")],

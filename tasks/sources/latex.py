@@ -344,19 +344,33 @@ def _accented(sign: str, tokens: list[str], state: _State) -> str:
     return unicodedata.normalize("NFC", letter[0] + ACCENTS[sign]) + letter[1:]
 
 
+_SPACED = re.compile(r"\s+([,.;:!?)](?:\s|$))")
+_SIGNS_AFTER_SPACE = tuple(f"{space}{sign}" for space in " \n" for sign in ",.;:!?)")
+_TIDIED = (
+    (re.compile(r"\[ref\](?:[\s,;–]*\[ref\])+"), "[ref]"),
+    (re.compile(r"\(\s*[,;\s]*\)"), ""),
+    (re.compile(r"\[\s*[,;\s]*\]"), ""),
+)
+
+
 def _tidy(text: str) -> str:
     text = text.replace("``", "“").replace("''", "”").replace("---", "—").replace("--", "–")
-    text = re.sub(r"[ \t]+", " ", text)
-    text = re.sub(r"\[ref\](?:[\s,;–]*\[ref\])+", "[ref]", text)
-    text = re.sub(r"\(\s*[,;\s]*\)|\[\s*[,;\s]*\]", "", text)
-    text = re.sub(r"\s+([,.;:!?)](?:\s|$))", r"\1", text)
-    text = re.sub(r" ?\n ?", "\n", text)
-    return re.sub(r"\n{3,}", "\n\n", text).strip()
+    text = re.sub(r"[ \t]+", " ", text) if "  " in text or "\t" in text else text
+    for pattern, instead in _TIDIED:
+        text = pattern.sub(instead, text)
+    if any(sign in text for sign in _SIGNS_AFTER_SPACE):
+        text = _SPACED.sub(r"\1", text)
+    return re.sub(r"\n{3,}", "\n\n", _stripped(text)).strip()
+
+
+def _stripped(text: str) -> str:
+    """Take the spaces at both ends of each line."""
+    return "\n".join(line.strip(" \t") for line in text.split("\n")) if "\n" in text else text
 
 
 def _outline(text: str) -> Outline:
     outline = Outline()
-    for block in re.split(r"\n{2,}", re.sub(r"[ \t]*\n[ \t]*", "\n", text)):
+    for block in re.split(r"\n{2,}", _stripped(text)):
         if block.startswith("\x01"):
             outline.heading(block[2:].strip(), int(block[1]))
         else:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 
-_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(\n[ \t]*(?!\n))?")
 _VERBATIM = re.compile(r"\\begin\{(verbatim|lstlisting|Verbatim|comment|filecontents|minted|alltt)\*?\}.*?\\end\{\1\*?\}", re.DOTALL)
 _VERB = re.compile(r"\\(?:verb\*?|lstinline(?:\[[^\]\n]*\])?)([^a-zA-Z\s*{\[])(.*?)\1")
 _CONDITION = re.compile(r"\\newif\s*\\if[a-zA-Z@]+|\\(?:ifthenelse|iff|ifmmode)(?![a-zA-Z@])|\\(if[a-zA-Z@]*|else|fi)(?![a-zA-Z@])[ \t]*")
@@ -16,7 +15,7 @@ _MAIN = re.compile(r"\\document(?:class|style)\b")
 
 def main_file(files: Mapping[str, str]) -> str | None:
     """Choose the main file: it has a document class and is not the input of another; of several, the best named or longest."""
-    heads = [name for name, text in files.items() if _MAIN.search(_COMMENT.sub(r"\1", text)) and "\\begin{document}" in text]
+    heads = [name for name, text in files.items() if "\\begin{document}" in text and _MAIN.search(uncommented(text))]
     if not heads:
         heads = [name for name, text in files.items() if _MAIN.search(text)]
     if not heads:
@@ -31,6 +30,28 @@ def main_file(files: Mapping[str, str]) -> str | None:
     return max(heads, key=rank)
 
 
+def uncommented(text: str) -> str:
+    """Take out comments, each with its line's end and what is white after it; an empty line after one stays."""
+    pieces, start, at = [], 0, text.find("%")
+    while at >= 0:
+        before = text[max(at - 50, start) : at]
+        if (len(before) - len(before.rstrip("\\"))) % 2:
+            at = text.find("%", at + 1)
+            continue
+        pieces.append(text[start:at])
+        end = text.find("\n", at)
+        start = len(text) if end < 0 else _after_end(text, end)
+        at = text.find("%", start)
+    return "".join([*pieces, text[start:]])
+
+
+def _after_end(text: str, end: int) -> int:
+    after = end + 1
+    while text[after : after + 1] in (" ", "\t"):
+        after += 1
+    return end if text[after : after + 1] == "\n" else after
+
+
 def _inputs(text: str, files: Mapping[str, str]) -> list[str]:
     return [name for match in _INPUT.finditer(text) if (name := _resolve(match[1] or match[2], files))]
 
@@ -43,7 +64,7 @@ def _resolve(name: str, files: Mapping[str, str]) -> str | None:
 
 def flatten(name: str, files: Mapping[str, str], above: tuple[str, ...] = ()) -> str:
     """Put the text of inputs in their places; a file that includes itself is left out there."""
-    text = _COMMENT.sub(r"\1", _VERB.sub(_spelt, files[name]))
+    text = uncommented(_VERB.sub(_spelt, files[name]))
     if len(above) > 20:
         return ""
 

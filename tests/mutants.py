@@ -66,8 +66,20 @@ MUTANTS = (
         "tests/steps/test_barriers.py::test_columns_are_compared_each_by_itself",
     ),
     Mutant(
-        "an open quote swallows rows", "tasks/sources/tabular.py", "delimiter=delimiter, strict=True)\n        while", "delimiter=delimiter)\n        while",
+        "an open quote swallows rows", "tasks/sources/tabular.py", "        self._back(1)\n", "",
         "tests/sources/test_formats.py::test_a_quote_that_is_never_closed_costs_its_own_line",
+    ),
+    Mutant(
+        "broken members of a line pass as sound", "tasks/sources/jsonlines.py", "                broken.append(line)", "                rest[line] = {}",
+        "tests/sources/test_jsonlines.py::test_reading_by_columns_is_reading_line_by_line",
+    ),
+    Mutant(
+        "half a page is a whole one", "tasks/sources/gutenberg.py", 'if "</html>" in page.lower():', "if page:",
+        "tests/sources/test_faults.py::test_a_fault_on_the_way_is_mended_or_told",
+    ),
+    Mutant(
+        "a bomb in a zip is unpacked", "tasks/sources/archives.py", "info.file_size > MAX_RATIO * max(info.compress_size, 1)", "False",
+        "tests/sources/test_bad_input.py::test_bad_input_costs_itself_only_and_is_named",
     ),
     Mutant(
         "a store is replaced in two steps", "tasks/store/place.py", "if self.protocol not in REPLACING and", "if",

@@ -18,6 +18,7 @@ from flows.reader import RECIPES
 from tasks.catalogue import catalogue
 from tests.growth.test_growing import endpoint
 from tests.house.reference import FOLDER, pages
+from tests.mutants import MUTANTS, Mutant
 from tests.texts import prose
 
 ROOT = Path(__file__).parents[2]
@@ -211,3 +212,10 @@ def test_every_built_in_recipe_can_be_planned() -> None:
         done = subprocess.run([sys.executable, "-m", "flows.build", recipe.stem, "--plan"], capture_output=True, text=True, cwd=ROOT)
         assert done.returncode == 0, done.stderr
         assert "todo" in done.stdout or "cached" in done.stdout
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_every_mutant_still_finds_what_it_changes(mutant: Mutant) -> None:
+    assert (ROOT / mutant.file).read_text(encoding="utf-8").count(mutant.old) >= 1
+    path, _, name = mutant.test.partition("::")
+    assert f"def {name.partition('[')[0]}(" in (ROOT / path).read_text(encoding="utf-8")

@@ -2,13 +2,14 @@
 
 import contextlib
 import io
+import lzma
 import re
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from tasks.sources.opening import FREE_BYTES, MAX_FILE_BYTES, MAX_RATIO, Unreadable
 
@@ -67,11 +68,25 @@ def zip_members(data: bytes) -> Iterator[Member]:
 def tar_members(stream: Iterator[bytes]) -> Iterator[Member]:
     """Yield the files of a tar as it comes; links and devices are not looked at. Unreadable where it is damaged."""
     try:
-        with tarfile.open(fileobj=Pieces(stream), mode="r|") as archive:
+        with tarfile.open(fileobj=Pieces(stream), mode="r|", tarinfo=_Header) as archive:
             files = (info for info in archive if info.isreg())
             yield from _checked((info.name, info.size, lambda info=info: _untarred(archive, info)) for info in files)  # type: ignore[misc]
-    except (tarfile.TarError, EOFError, ValueError) as error:
+    except (tarfile.TarError, EOFError, ValueError, RecursionError) as error:
         raise Unreadable("tar is damaged") from error
+
+
+class _Header(tarfile.TarInfo):
+    """A header in a tar; where there is a bad one, or none before the end mark, tarfile itself would take that for the end."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Read a header; Unreadable where it is none."""
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the end mark
+            raise
+        except tarfile.HeaderError as error:
+            raise Unreadable("tar is damaged" if len(buf) == tarfile.BLOCKSIZE else "tar ends too early") from error
 
 
 def _checked(files: Iterator[tuple[str, int, Callable[[], bytes]]]) -> Iterator[Member]:
@@ -126,7 +141,7 @@ def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 def _sound_zip() -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
         raise Unreadable("zip is damaged") from error
 
 

@@ -48,7 +48,8 @@ def asked_of(columns: Mapping[str, str]) -> Asked | None:
     """Tell how records are read whose fields are named so (ours to theirs); None where only one by one."""
     ours = {theirs: own for own, theirs in columns.items()}
     own = [name for name in columns if name not in {**DOCUMENTS, **PAIRS}]
-    if len(ours) < len(columns) or set(columns) - {"text", *KNOWN, *own} or LINE in columns:
+    elsewhere = "text" in ours and "text" not in columns
+    if elsewhere or len(ours) < len(columns) or set(columns) - {"text", *KNOWN, *own} or LINE in columns:
         return None
     known = {name: name for name in ("text", *KNOWN) if name not in columns and name not in ours}
     return Asked(ours | known, frozenset(ours), UNUSUAL | (columns.keys() - ours.keys() - {"text"}))
@@ -59,14 +60,22 @@ def documents(block: Block, asked: Asked, origin: Origin) -> tuple[pl.DataFrame,
     from tasks.text.jsonlines import FINE, ODD
 
     found = block.strings(list(asked.columns))
-    found.state[[line for line, rest in found.rest.items() if not asked.unusual.isdisjoint(rest)]] = ODD
+    told: dict[int, str | None] = {}
+    for line, rest in found.rest.items():
+        try:
+            told[line] = attrs(rest)
+        except RecursionError:
+            found.state[line] = ODD
+        if not asked.unusual.isdisjoint(rest):
+            found.state[line] = ODD
     rows = found.columns.rename(dict(asked.columns))
     whole = (pl.col(asked.columns[name]).is_not_null() for name in asked.required)
     fit = rows.select(pl.all_horizontal(pl.col("text").str.contains(NO_SPACE).fill_null(value=False), *whole)).to_series().to_numpy()
     fine = found.state == FINE
     lines = np.flatnonzero(fine & fit)
-    told = [attrs(found.rest[line]) if line in found.rest else None for line in lines.tolist()]
-    kept = rows.filter(pl.Series(fine & fit)).with_columns(pl.Series(LINE, lines), pl.Series("attrs", told, dtype=pl.String))
+    kept = rows.filter(pl.Series(fine & fit)).with_columns(
+        pl.Series(LINE, lines), pl.Series("attrs", list(map(told.get, lines.tolist())), dtype=pl.String)
+    )
     return _with_origin(kept, block.first, origin), np.flatnonzero((found.state == ODD) | (fine & ~fit)).tolist()
 
 

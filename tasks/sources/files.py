@@ -207,8 +207,8 @@ class Files(SourceStep):
         for row in block.rows(odd):
             try:
                 (made[int(row.place) - block.first],) = self._record(row._replace(place=shared.place(row.place)), shared.unit, shared.step)
-            except NotPair as error:
-                skips.append(Skip(shared.unit, shared.place(row.place), str(error)))
+            except (NotPair, RecursionError) as error:
+                skips.append(Skip(shared.unit, shared.place(row.place), _why(error)))
         try:
             frame = frame_of(list(made.values()), self.kind)
         except WRONG_TYPES:
@@ -232,8 +232,8 @@ class Files(SourceStep):
             row = row._replace(place=f"{member}#{row.place}" if member else row.place)
             try:
                 made.extend(self._record(row, unit.key, context.step))
-            except NotPair as error:
-                skips.append(Skip(unit.key, row.place, str(error)))
+            except (NotPair, RecursionError) as error:
+                skips.append(Skip(unit.key, row.place, _why(error)))
             if len(made) >= FLUSH:
                 yield from self._flush(made, skips)
                 made, skips = [], []
@@ -315,6 +315,10 @@ class Files(SourceStep):
             raise NotPair(f"not a row of {self.kind}")
         row = {name: record.get(name) for name in SCHEMAS[self.kind]} | {ours: record.get(theirs) for ours, theirs in self.columns.items()}
         return row | {"private": self._private(record), "licence": record.get("licence") or self.licence}
+
+
+def _why(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 class Seeds(Files):

@@ -333,6 +333,7 @@ def _inner(tokens: list[str], state: _State) -> str:
     reversed_tokens = list(reversed(tokens))
     if inner.depth < MAX_DEPTH:
         _scan(reversed_tokens, inner)
+        state.spent = inner.spent
     return "".join(inner.out)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 _VERBATIM = re.compile(r"\\begin\{(verbatim|lstlisting|Verbatim|comment|filecontents|minted|alltt)\*?\}.*?\\end\{\1\*?\}", re.DOTALL)
 _VERB = re.compile(r"\\(?:verb\*?|lstinline(?:\[[^\]\n]*\])?)([^a-zA-Z\s*{\[])(.*?)\1")
+_ADDRESS = re.compile(r"\\(?:url|href|path|nolinkurl)\s*\{[^{}\n]*\}")
+_PERCENT = re.compile(r"(?<!\\)%")
 _CONDITION = re.compile(r"\\newif\s*\\if[a-zA-Z@]+|\\(?:ifthenelse|iff|ifmmode)(?![a-zA-Z@])|\\(if[a-zA-Z@]*|else|fi)(?![a-zA-Z@])[ \t]*")
 _ESCAPED = str.maketrans(
     {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", **{sign: f"\\{sign}" for sign in "{}$%&#_"}}
@@ -64,7 +66,7 @@ def _resolve(name: str, files: Mapping[str, str]) -> str | None:
 
 def flatten(name: str, files: Mapping[str, str], above: tuple[str, ...] = ()) -> str:
     """Put the text of inputs in their places; a file that includes itself is left out there."""
-    text = uncommented(_VERB.sub(_spelt, files[name]))
+    text = uncommented(_ADDRESS.sub(lambda match: _PERCENT.sub(r"\\%", match[0]), _VERB.sub(_spelt, files[name])))
     if len(above) > 20:
         return ""
 

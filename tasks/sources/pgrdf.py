@@ -1,7 +1,7 @@
 """The RDF archive of Project Gutenberg's catalogue: a tar of one file a book, which tells downloads and rights too."""
 
-import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,12 +11,11 @@ import polars as pl
 from lxml import etree
 
 from tasks.errors import SourceError
+from tasks.sources.archives import tar_members
 from tasks.sources.fragments import local, parse
+from tasks.sources.opening import CHUNK, Unreadable, unpacked
 
 ARCHIVE = "https://www.gutenberg.org/cache/epub/feeds/rdf-files.tar.zip"
-MAX_FILE_BYTES = 4 << 20
-"""A book's file is about 15 kB."""
-MAX_FILES = 1_000_000
 COLUMNS = ("Text#", "Type", "Issued", "Title", "Language", "Authors", "Subjects", "Bookshelves", "Downloads", "Rights")
 
 
@@ -42,7 +41,7 @@ def table_of(archive: Path) -> pl.DataFrame:
     """
     try:
         books = [book for data in _files(archive) if (book := _book(data)) is not None]
-    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError) as error:
+    except (Unreadable, zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError) as error:
         raise SourceError(f"the RDF archive cannot be read: {error}") from error
     if not books:
         raise SourceError("the RDF archive cannot be read: no book in it")
@@ -58,13 +57,10 @@ def _files(archive: Path) -> Iterator[bytes]:
             if not tars:
                 raise zipfile.BadZipFile("no tar in the zip")
             stream = stack.enter_context(packed.open(tars[0]))
-        tar = stack.enter_context(tarfile.open(fileobj=stream, mode="r|*"))
-        for count, member in enumerate(tar):
-            if count >= MAX_FILES:
-                raise tarfile.TarError(f"more than {MAX_FILES} files")
-            held = tar.extractfile(member) if member.isreg() and member.name.endswith(".rdf") and member.size <= MAX_FILE_BYTES else None
-            if held is not None:
-                yield held.read()
+        pieces = unpacked(iter(lambda: stream.read(CHUNK), b""))
+        yield from (member.content for member in tar_members(pieces) if member.name.endswith(".rdf") and not member.fault)
+        while next(pieces, b""):
+            pass  # to the end, where the zip tells whether all came whole
 
 
 def _book(data: bytes) -> _Book | None:

@@ -155,7 +155,8 @@ class _Table:
                 return next(csv.reader(self, delimiter=self.delimiter, strict=True, escapechar="\\")), ""
         self._back(1)
         if self.delimiter == "\t":
-            return next(csv.reader([line], delimiter=self.delimiter, quoting=csv.QUOTE_NONE)), ""
+            with contextlib.suppress(csv.Error):
+                return next(csv.reader([line], delimiter=self.delimiter, quoting=csv.QUOTE_NONE)), ""
         return [], "broken CSV: larger than a cell may be" if "field limit" in error else "broken CSV: quotes out of place"
 
     def _back(self, keep: int) -> None:

@@ -16,7 +16,7 @@ from tasks.frames import Skip, batches, frame_of
 from tasks.sources.charset import decode
 from tasks.sources.fragments import Fragment, child, fields_of, fragments, parse
 from tasks.sources.listing import list_files
-from tasks.sources.opening import Unreadable, chunks
+from tasks.sources.opening import Unreadable, chunks, text_sized, whole
 from tasks.sources.origin import attrs, origin, spanned
 from tasks.sources.remote import RemoteStep
 from tasks.sources.wikisite import (
@@ -40,7 +40,7 @@ ROWS = 500
 CATEGORIES = 14
 """The namespace of categories."""
 
-_REDIRECT = re.compile(r"^\s*#\s*[\w ]{2,20}\s*:?\s*\[\[", re.IGNORECASE)
+_REDIRECT = re.compile(r"\s*#[^\s\[\]#:]{2,20}(?: [^\s\[\]#:]{2,20})?[ \t]*:?[ \t]*\[\[")
 _DISAMBIGUATION_NAMES = (
     r"[\w ]*disambig[\w ]*", "dab", "hndis", "geodis", "begriffsklärung", "homonymie", "desambiguación", "desambiguação", "desambiguació",
     "disambigua", "doorverwijspagina", "dp", "неоднозначность", "багатозначність", "曖昧さ回避", "消歧义页?", "消歧義頁?", "동음이의",
@@ -168,7 +168,10 @@ class Wikipedia(RemoteStep):
         head = next(pages)
         site = _Site(head.data)
         if not site.is_dump:
-            yield self._single(unit, head.data + b"".join(piece.data for piece in pages), context)
+            try:
+                yield self._single(unit, text_sized(whole(unit)), context)
+            except Unreadable as error:
+                yield Reading(frame_of([], "documents"), (Skip(unit.key, "", str(error)),))
             return
         seen = 0
         for piece in pages:

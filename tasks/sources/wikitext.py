@@ -25,9 +25,10 @@ _EXTERNAL = re.compile(
 _MAGIC = re.compile(r"__[A-Z]+__")
 _HEADING = re.compile(r"^(={1,6})[ \t]*(.+?)[ \t]*\1[ \t]*$")
 _CELL = re.compile(r"^\s*(?:\{\||\|\}|\|-|\|\+|!|\|)")
-_MARKS = re.compile(
-    r"\n\[\[[^\[\]|:\n]{2,40}:[^\[\]\s][^\[\]\n]*\]\](?:[ \t]*\[\[[^\[\]|:\n]{2,40}:[^\[\]\s][^\[\]\n]*\]\])*[ \t]*(?=\n|\Z)"
-)
+FUNCTIONS = frozenset(["formatnum", "uc", "lc", "ucfirst", "lcfirst"])
+"""Functions that are written with a colon and read as what they are given."""
+_MARK = r"\[\[[^\[\]|:\s]{2,40}:[^\[\]\s][^\[\]\n]*\]\]"
+_MARKS = re.compile(rf"\n{_MARK}(?:[ \t]*{_MARK})*[ \t]*(?=\n|\Z)")
 """Lines of nothing but links with a prefix: categories and the same page in other languages, in any language."""
 _VARIANTS = re.compile(r"-\{(?:([A-Za-z;\- ]{0,40})\|)?([^{}]*)\}-")
 _FORM = re.compile(r"\s*[a-z]{2,3}(?:-[a-z]+)?:")
@@ -219,6 +220,9 @@ def _template(arguments: list[str]) -> str:
     name = arguments[0].strip()
     if len(name) > 60 or name.startswith("#"):
         return HOLE
+    function, colon, value = name.partition(":")
+    if colon and function.lower() in FUNCTIONS:
+        return value.strip()
     rendered = render(name, arguments[1:])
     return rendered if rendered and len(rendered) <= MAX_RENDERED_CHARS else HOLE
 
@@ -264,15 +268,17 @@ def _smooth(text: str) -> str:
 
 def _closed(left: str, right: str, blank: str) -> tuple[str, str, str]:
     """Close one hole between two texts, and tell which blank is left there."""
-    if left[-1:] in _OPENED:
-        right = right.lstrip(_BETWEEN)
-        joining = _JOINING.match(right)
-        right, blank = right[joining.end() :].lstrip(_BETWEEN) if joining else right, ""
-    elif right[:1] in _OPENED.values():
-        left, blank = left.rstrip(_BETWEEN), ""
-    if right and _OPENED.get(left[-1:]) == right[0]:
+    while True:
+        if left[-1:] in _OPENED:
+            right = right.lstrip(_BETWEEN)
+            joining = _JOINING.match(right)
+            right, blank = right[joining.end() :].lstrip(_BETWEEN) if joining else right, ""
+        elif right[:1] in _OPENED.values():
+            left, blank = left.rstrip(_BETWEEN), ""
+        if not right or _OPENED.get(left[-1:]) != right[0]:
+            break
         bare, after = left[:-1].rstrip(_BLANKS), right[1:].lstrip(_BLANKS)
-        return _closed(bare, after, (left[len(bare) : -1] or right[1 : len(right) - len(after)])[:1])
+        left, right, blank = bare, after, (left[len(bare) : -1] or right[1 : len(right) - len(after)])[:1]
     return _punctuated(left, right, blank)
 
 
@@ -283,7 +289,8 @@ def _punctuated(left: str, right: str, blank: str) -> tuple[str, str, str]:
         return left, right[1:].lstrip(_BLANKS), blank
     if first in _FULL_STOPS and last in _ENDING:
         return left, right[1:], ""
-    return left, right, "" if first in _PARTING or first in _ENDING else blank
+    closes = (first in _PARTING or first in _ENDING) and not (first in ".,:;!?" and right[1:2].isalnum())
+    return left, right, "" if closes else blank
 
 
 def _parts(line: str, bare: str) -> bool:

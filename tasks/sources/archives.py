@@ -37,7 +37,10 @@ class Members(NamedTuple):
 
 
 def members(data: bytes) -> Members:
-    """Read all files of a small archive held in memory; Unreadable where it is damaged or holds more than MAX_FILE_BYTES."""
+    """Read all files of a small archive held in memory; Unreadable where one is damaged or all are more than MAX_FILE_BYTES.
+
+    Its files belong together, as those of a document or a paper do: without one of them it is not whole.
+    """
     found: dict[str, bytes] = {}
     odd: list[tuple[str, str]] = []
     total = 0
@@ -45,6 +48,8 @@ def members(data: bytes) -> Members:
         total += len(member.content)
         if total > MAX_FILE_BYTES or len(found) >= MAX_HELD_MEMBERS:
             raise Unreadable("archive is too large")
+        if member.fault and member.fault != OUTSIDE:
+            raise Unreadable(member.fault)
         if member.fault:
             odd.append((member.name, member.fault))
         else:

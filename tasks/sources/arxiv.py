@@ -11,14 +11,15 @@ from pydantic import Field, Strict, StringConstraints
 from tasks.clients.web import Web
 from tasks.errors import Fault
 from tasks.frames import Skip, frame_of
+from tasks.sources.archives import tar_members
 from tasks.sources.atom import API, MOST, search
 from tasks.sources.charset import decode
-from tasks.sources.eprint import files_of, is_bulk, papers_in, read_eprint
+from tasks.sources.eprint import files_of, is_bulk, read_eprint
 from tasks.sources.harvest import FILES, OAI, get_record, list_records
 from tasks.sources.latex import Paper, read_latex
 from tasks.sources.latexsource import flatten, main_file
 from tasks.sources.listing import folders, list_files
-from tasks.sources.opening import Unreadable, capped, chunks, unpacked
+from tasks.sources.opening import Unreadable, capped, chunks, raw, unpacked
 from tasks.sources.origin import attrs, origin, spanned
 from tasks.sources.papers import OPEN, Record, records, spdx
 from tasks.sources.remote import RemoteStep
@@ -165,10 +166,10 @@ class Arxiv(RemoteStep):
         """Give the papers of a tar of many, each a row with its own id; each that is not taken is named."""
         known = _known(context.files.get("metadata", ""))
         try:
-            for name, data in papers_in(unit):
+            for name, data, fault in tar_members(raw(unit)):
                 number = _number(name.rpartition("/")[2])
                 record = known.get(number, Record())
-                reason = self._refused(record) or ("PDF only" if data.startswith(b"%PDF") else "")
+                reason = fault or self._refused(record) or ("PDF only" if data.startswith(b"%PDF") else "")
                 if reason:
                     yield _skipped(unit, name, reason)
                     continue

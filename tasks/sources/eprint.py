@@ -1,11 +1,9 @@
 """The files of an e-print: a tar, a gzipped single file, a plain file, or a folder."""
 
 import re
-import tarfile
-from collections.abc import Iterator
 
-from tasks.sources.archives import Pieces, is_tar, members
-from tasks.sources.opening import MAX_FILE_BYTES, Unreadable, raw, whole
+from tasks.sources.archives import is_tar, members
+from tasks.sources.opening import MAX_FILE_BYTES, Unreadable, whole
 from tasks.step import Unit
 from tasks.store.place import opened
 
@@ -37,21 +35,6 @@ def files_of(data: bytes) -> dict[str, bytes]:
 def is_bulk(unit: Unit) -> bool:
     """Tell a tar of many e-prints, as the archive's bulk store has them, by its name."""
     return _BULK.search(unit.key) is not None
-
-
-def papers_in(unit: Unit) -> Iterator[tuple[str, bytes]]:
-    """Yield name and bytes of each paper in a tar of many, one after the other; Unreadable where the tar is damaged.
-
-    Papers are unpacked here; the bytes of one at a time are held.
-    """
-    try:
-        with tarfile.open(fileobj=Pieces(raw(unit)), mode="r|") as archive:
-            for member in archive:
-                held = archive.extractfile(member) if member.isreg() and member.size <= MAX_FILE_BYTES else None
-                if held is not None:
-                    yield member.name, held.read()
-    except (tarfile.TarError, EOFError, ValueError) as error:
-        raise Unreadable("tar is damaged") from error
 
 
 def _folder(unit: Unit) -> dict[str, bytes]:

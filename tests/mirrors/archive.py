@@ -1,11 +1,10 @@
 """An archive of papers on loopback: OAI-PMH with resumption, and e-prints."""
 
 import gzip
-import io
-import tarfile
 from collections.abc import Mapping, Sequence
 
 from tests.mirrors.site import Page, Reply
+from tests.packing import tar_of
 from tests.texts import prose
 
 CC_BY = "http://creativecommons.org/licenses/by/4.0/"
@@ -35,13 +34,7 @@ def error(code: str) -> bytes:
 def eprint(seed: int) -> bytes:
     """Give a packed paper: a main file with an input."""
     main = f"\\documentclass{{article}}\\begin{{document}}\\section{{One}} {prose(seed, 6)}\\input{{more}}\\end{{document}}"
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w") as archive:
-        for name, text in (("main.tex", main), ("more.tex", prose(seed + 500, 4))):
-            info = tarfile.TarInfo(name)
-            info.size = len(text)
-            archive.addfile(info, io.BytesIO(text.encode()))
-    return gzip.compress(held.getvalue())
+    return gzip.compress(tar_of({"main.tex": main.encode(), "more.tex": prose(seed + 500, 4).encode()}))
 
 
 def oai(records: Mapping[str, str], each: int = 2, expiring: Sequence[str] = ()) -> Page:

@@ -1,10 +1,8 @@
 """Project Gutenberg on loopback: books, its catalogue as a table and as an archive, and the page for robots."""
 
-import io
-import tarfile
-import zipfile
 from collections.abc import Sequence
 
+from tests.packing import tar_of, zip_of
 from tests.texts import prose
 
 
@@ -45,15 +43,5 @@ def rdf(number: int, downloads: int, rights: str = "Public domain in the USA.", 
 
 
 def archive(files: dict[str, bytes], form: str = "zip") -> bytes:
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w:bz2" if form == "bz2" else "w") as tar:
-        for name, data in files.items():
-            info = tarfile.TarInfo(f"cache/epub/{name}.rdf")
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    if form != "zip":
-        return held.getvalue()
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("rdf-files.tar", held.getvalue())
-    return packed.getvalue()
+    tar = tar_of({f"cache/epub/{name}.rdf": data for name, data in files.items()}, mode="w:bz2" if form == "bz2" else "w")
+    return zip_of({"rdf-files.tar": tar}) if form == "zip" else tar

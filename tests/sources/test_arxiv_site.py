@@ -1,9 +1,7 @@
 """Papers of a double of the archive: metadata by OAI-PMH, e-prints of those whose licence is taken."""
 
 import asyncio
-import io
 import json
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from tasks.sources.papers import Record, records
 from tasks.store.place import opened
 from tests.mirrors.archive import CC_BY, CLOSED, atom, eprint, error, oai, record
 from tests.mirrors.site import Reply, Site, serving
+from tests.packing import tar_of
 from tests.services.s3 import S3
 from tests.sources.helpers import read_all, reasons
 from tests.texts import prose
@@ -175,13 +174,7 @@ def test_a_plan_asks_nobody(site: Site, tmp_path: Path) -> None:
 def bulk() -> bytes:
     """A tar of many papers, as the archive's bulk store has them."""
     papers = {"2601/2601.00001.gz": eprint(1), "2601/2601.00002.gz": eprint(2), "2601/2601.00003.pdf": b"%PDF-1.5", "2601/2601.00004.gz": b"\x1f\x8b broken", "0309/hep-th0309136.gz": eprint(5)}  # fmt: skip
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w") as archive:
-        for name, data in papers.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return held.getvalue()
+    return tar_of(papers)
 
 
 METADATA = "\n".join(

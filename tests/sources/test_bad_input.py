@@ -6,10 +6,8 @@ reasons of its skips. The folder itself, and what is beside it, stay as they wer
 
 import bz2
 import gzip
-import io
 import os
 import tarfile
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,6 +19,7 @@ from tasks.catalogue import catalogue
 from tasks.frames import Skip
 from tasks.step import SourceStep
 from tests.mirrors.archive import CC_BY, record
+from tests.packing import tar_of, zip_of
 from tests.sources.helpers import read_all
 from tests.sources.test_formats import book
 from tests.texts import prose
@@ -52,28 +51,6 @@ def page(title: str, text: str, *, ns: int = 0, more: str = "") -> str:
 
 def wiki(*pages: str) -> bytes:
     return (HEAD + "".join(pages) + TAIL).encode()
-
-
-def tar(files: Mapping[str, bytes], links: Mapping[str, tuple[bytes, str]] = {}) -> bytes:
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w") as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-        for name, (kind, target) in links.items():
-            info = tarfile.TarInfo(name)
-            info.type, info.linkname = kind, target
-            archive.addfile(info)
-    return held.getvalue()
-
-
-def zipped(files: Mapping[str, bytes]) -> bytes:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return held.getvalue()
 
 
 def latex(body: str, preamble: str = "") -> bytes:
@@ -167,11 +144,11 @@ CASES = {
     ),
     "19 several files": Case(
         "arxiv",
-        {"a.tar": tar({"main.tex": latex(rf"{GOOD} \input{{b}} \input{{gone}}"), "b.tex": rf"{ALSO} \input{{main}} \input{{b}}".encode()}), "b.tar": tar({"one.tex": latex(prose(3, 30)), "two.tex": latex(prose(4, 4))})},
+        {"a.tar": tar_of({"main.tex": latex(rf"{GOOD} \input{{b}} \input{{gone}}"), "b.tex": rf"{ALSO} \input{{main}} \input{{b}}".encode()}), "b.tar": tar_of({"one.tex": latex(prose(3, 30)), "two.tex": latex(prose(4, 4))})},
         (GOOD, ALSO, prose(3, 30)), settings=ANY,
     ),
     "20 wrong container": Case(
-        "files", {"a.txt.gz": tar({"in.txt": GOOD.encode()}), "b.pdf": b"Rar!\x1a\x07\x00 more \x00\x00", "c.txt": gzip.compress(ALSO.encode()), "d.txt": gzip.compress(b"%PDF-1.4 nothing")},
+        "files", {"a.txt.gz": tar_of({"in.txt": GOOD.encode()}), "b.pdf": b"Rar!\x1a\x07\x00 more \x00\x00", "c.txt": gzip.compress(ALSO.encode()), "d.txt": gzip.compress(b"%PDF-1.4 nothing")},
         (GOOD, ALSO), {"b.pdf": ("not a text",), "d.txt": ("PDF",)},
     ),
     "21 no source": Case(
@@ -179,20 +156,20 @@ CASES = {
         (GOOD,), {"2.gz": ("empty: withdrawn",), "3.gz": ("PDF only",), "4.gz": ("PostScript only",), "5.gz": ("HTML only",), "6.gz": ("not LaTeX",)}, ANY,
     ),
     "22 names that lead out": Case(
-        "files", {"a.zip": zipped({"../up.txt": b"up", "/abs.txt": b"abs", "C:\\x.txt": b"drive", "in/good.txt": GOOD.encode()}), "b.tar": tar({"../../up.txt": b"up", "good.txt": ALSO.encode()}, {"link.txt": (tarfile.SYMTYPE, "/etc/passwd"), "hard.txt": (tarfile.LNKTYPE, "/etc/passwd"), "pipe": (tarfile.FIFOTYPE, "")})},
+        "files", {"a.zip": zip_of({"../up.txt": b"up", "/abs.txt": b"abs", "C:\\x.txt": b"drive", "in/good.txt": GOOD.encode()}), "b.tar": tar_of({"../../up.txt": b"up", "good.txt": ALSO.encode()}, {"link.txt": (tarfile.SYMTYPE, "/etc/passwd"), "hard.txt": (tarfile.LNKTYPE, "/etc/passwd"), "pipe": (tarfile.FIFOTYPE, "")})},
         (GOOD, ALSO), {"a.zip": ("leads out",) * 3, "b.tar": ("leads out",)}, absent=("root:", "drive", "abs"),
     ),
     "22 pipes and loops of links": Case("files", {"a.txt": GOOD.encode()}, (GOOD,), make=fifo),
     "23 old TeX": Case(
-        "arxiv", {"a.tar": tar({"._main.tex": b"\x00\x05\x16\x07 junk", "main.tex": latex(f"Na\u00efve. {GOOD}").decode().encode("latin-1")}), "b.tex": latex(ALSO).replace(b"}", b"}\r").replace(b". ", b".\r")},
+        "arxiv", {"a.tar": tar_of({"._main.tex": b"\x00\x05\x16\x07 junk", "main.tex": latex(f"Na\u00efve. {GOOD}").decode().encode("latin-1")}), "b.tex": latex(ALSO).replace(b"}", b"}\r").replace(b". ", b".\r")},
         ("Na\u00efve.", GOOD, ALSO), settings=ANY,
     ),
     "24 nested and broken archives": Case(
         "files",
         {
-            "a.zip": zipped({"in.zip": zipped({"x.txt": b"deep"}), "in.txt.gz": gzip.compress(GOOD.encode()), "bad.zip.gz": b"\x1f\x8bbroken"}),
-            "b.tar": tar({"one.txt": ALSO.encode(), "two.txt": prose(3, 200).encode()})[:6000],
-            "c.tar": b"\0" * 10240, "d.zip": zipped({"x.txt": GOOD.encode()})[:60], "e.txt.gz": gzip.compress(b"\0" * (60 << 20)), "f.zip": zipped({"bomb.txt": b"\0" * (60 << 20), "after.txt": prose(4, 12).encode()}),
+            "a.zip": zip_of({"in.zip": zip_of({"x.txt": b"deep"}), "in.txt.gz": gzip.compress(GOOD.encode()), "bad.zip.gz": b"\x1f\x8bbroken"}),
+            "b.tar": tar_of({"one.txt": ALSO.encode(), "two.txt": prose(3, 200).encode()})[:6000],
+            "c.tar": b"\0" * 10240, "d.zip": zip_of({"x.txt": GOOD.encode()})[:60], "e.txt.gz": gzip.compress(b"\0" * (60 << 20)), "f.zip": zip_of({"bomb.txt": b"\0" * (60 << 20), "after.txt": prose(4, 12).encode()}),
         },
         (GOOD, ALSO, prose(4, 12)),
         {"a.zip": ("", ""), "b.tar": ("tar",), "c.tar": ("",), "d.zip": ("zip is damaged",), "e.txt.gz": ("swells",), "f.zip": ("swells",)},

@@ -15,19 +15,15 @@ from tasks.sources.files import Files
 from tasks.sources.pgrdf import table_of
 from tasks.sources.wikipedia import Wikipedia
 from tasks.sources.wikitext import read_wikitext
+from tests.mirrors.archive import eprint
 from tests.mirrors.catalogue import archive, rdf
+from tests.packing import tar_of
 from tests.sources.helpers import read_all, reasons
 from tests.texts import prose
 
 
 def tarred(count: int) -> bytes:
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w") as tar:
-        for number in range(count):
-            info = tarfile.TarInfo(f"{number}.txt")
-            info.size = 9
-            tar.addfile(info, io.BytesIO(b"some text"))
-    return held.getvalue()
+    return tar_of({f"{number}.txt": b"some text" for number in range(count)})
 
 
 @pytest.mark.parametrize("harm", ["header", "cut", "cut in a header"])
@@ -41,6 +37,29 @@ def test_a_tar_that_breaks_off_says_so(tmp_path: Path, harm: str) -> None:
     assert len(rows) == 10
     assert len(skips) == 1
     assert skips[0].reason.startswith("tar ")
+
+
+def test_a_bulk_tar_that_breaks_off_says_so(tmp_path: Path) -> None:
+    papers = {f"2601/2601.0000{n}.gz": eprint(n) for n in range(1, 5)}
+    data = bytearray(tar_of(papers))
+    with tarfile.open(fileobj=io.BytesIO(bytes(data))) as tar:
+        data[tar.getmembers()[2].offset + 3] ^= 0x10
+    (tmp_path / "arXiv_src_2601_001.tar").write_bytes(bytes(data))
+    rows, skips = read_all(Arxiv(path="x", licences="any"), [str(tmp_path)])
+    assert len(rows) == 2
+    assert reasons(skips) == {"tar is damaged": 1}
+
+
+def test_a_document_without_one_of_its_parts_is_not_read_as_whole(tmp_path: Path) -> None:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("word/document.xml", f"<w:document><w:body><w:p><w:t>{prose(1)}</w:t></w:p></w:body></w:document>")
+        file.writestr("word/styles.xml", "<a>" + prose(2, 40) + "</a>")
+    data = bytearray(held.getvalue())
+    data[data.index(b"word/styles.xml") + 60] ^= 0xFF
+    (tmp_path / "a.docx").write_bytes(bytes(data))
+    rows, skips = read_all(Files(path="x"), [str(tmp_path)])
+    assert (rows, reasons(skips)) == ([], {"zip is damaged": 1})
 
 
 def test_the_catalogue_is_never_half_of_it(tmp_path: Path) -> None:

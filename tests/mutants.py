@@ -20,7 +20,6 @@ class Mutant(NamedTuple):
     test: str
 
 
-CRASH = "tests/store/test_crash.py::test_stopped_at_every_point_a_reader_is_never_fooled_and_a_rerun_ends_the_same"
 MUTANTS = (
     Mutant(
         "latest and manifest before data", "flows/publish.py",

@@ -61,11 +61,6 @@ def _licence(counts: Mapping[str, int]) -> dict[str, Any]:
     return {"license": names[0] if len(names) == 1 else names} if names else {}
 
 
-def splits_of(files: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Count the rows of each split over the data files; of several subsets the first is counted."""
-    return next(iter(configs_of(files).values()), {})
-
-
 def configs_of(files: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
     """Count the rows of each subset's splits over the data files, train first."""
     order = ("train", "validation", "test")

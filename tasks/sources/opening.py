@@ -20,7 +20,7 @@ CHUNK = 1 << 20
 FREE_BYTES = 10 << 20
 MAX_RATIO = 200
 MAX_FILE_BYTES = 256 << 20
-MAX_TEXT_BYTES = 48 << 20
+MAX_TEXT_BYTES = 40 << 20
 """A text that is held several times while it is read: millions of words, more than any book has."""
 
 

@@ -89,16 +89,13 @@ def conform(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     steps meet one form of nothing.
     """
     schema = SCHEMAS[kind]
-    known = [
-        (pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype=dtype).alias(name)) for name, dtype in schema.items()
-    ]
-    extra = [name for name in frame.columns if name not in schema and name not in ("text", "sections")]
-    lists = [name for name in EMPTY_LISTS if name in schema]
-    return (
-        frame.select(*known, *extra)
-        .with_columns(*(pl.col(name).fill_null(pl.lit([], dtype=schema[name])) for name in lists))
-        .with_columns(pl.col("private").fill_null(value=False))
-    )
+    blank: dict[str, Any] = {"private": False} | {name: [] for name in EMPTY_LISTS}
+    known = []
+    for name, dtype in schema.items():
+        column = pl.col(name) if name in frame.columns else pl.lit(None, dtype).alias(name)
+        column = column if frame.schema.get(name, dtype) == dtype else column.cast(dtype)
+        known.append(column.fill_null(pl.lit(blank[name], dtype)) if name in blank else column)
+    return frame.select(*known, *(name for name in frame.columns if name not in {*schema, "text", "sections"}))
 
 
 def frame_of(rows: Sequence[Mapping[str, Any]], kind: Kind) -> pl.DataFrame:

@@ -3,14 +3,14 @@
 Lines that hold anything unusual are not read here but named, and read by themselves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from tasks.frames import DOCUMENTS, PAIRS, conform
-from tasks.sources.jsonlines import Block
+from tasks.sources.jsonlines import Block, Row
 from tasks.sources.origin import attrs
 
 KNOWN = ("title", "url", "licence", "language", "created", "group")
@@ -55,8 +55,8 @@ def asked_of(columns: Mapping[str, str]) -> Asked | None:
     return Asked(ours | known, frozenset(ours), UNUSUAL | (columns.keys() - ours.keys() - {"text"}))
 
 
-def documents(block: Block, asked: Asked, origin: Origin) -> tuple[pl.DataFrame, list[int]]:
-    """Give the documents of a block, with their lines in it as LINE, and the places of lines to be read by themselves."""
+def documents(block: Block, asked: Asked, origin: Origin) -> tuple[pl.DataFrame, Iterator[Row]]:
+    """Give the documents of a block, with their lines in it as LINE, and the records of lines read by themselves."""
     from tasks.text.jsonlines import FINE, ODD
 
     found = block.strings(list(asked.columns))
@@ -73,10 +73,10 @@ def documents(block: Block, asked: Asked, origin: Origin) -> tuple[pl.DataFrame,
     fit = rows.select(pl.all_horizontal(pl.col("text").str.contains(NO_SPACE).fill_null(value=False), *whole)).to_series().to_numpy()
     fine = found.state == FINE
     lines = np.flatnonzero(fine & fit)
-    kept = rows.filter(pl.Series(fine & fit)).with_columns(
-        pl.Series(LINE, lines), pl.Series("attrs", list(map(told.get, lines.tolist())), dtype=pl.String)
-    )
-    return _with_origin(kept, block.first, origin), np.flatnonzero((found.state == ODD) | (fine & ~fit)).tolist()
+    leftover = pl.Series("attrs", list(map(told.get, lines.tolist())), dtype=pl.String)
+    kept = rows.filter(pl.Series(fine & fit)).hstack([pl.Series(LINE, lines), leftover])
+    odd = np.flatnonzero((found.state == ODD) | (fine & ~fit)).tolist()
+    return _with_origin(kept, block.first, origin), block.rows_at(odd, found.ends)
 
 
 def _with_origin(rows: pl.DataFrame, first: int, origin: Origin) -> pl.DataFrame:

@@ -194,19 +194,19 @@ class Files(SourceStep):
         """Read JSON lines as documents: what is usual by columns, the rest line by line, in the order of the file."""
         for block in stream:
             usual, odd = documents(block, asked, shared)
-            others, skips = self._others(block, odd, shared)
+            others, skips = self._others(block.first, odd, shared)
             rows = (pl.concat([usual, others], how="diagonal").sort(LINE) if others.height else usual).drop(LINE)
             frames = list(rows.iter_slices(MAX_FRAME_ROWS)) or [rows]
             yield Reading(frames[0], tuple(skips))
             yield from (Reading(frame) for frame in frames[1:])
 
-    def _others(self, block: Block, odd: Sequence[int], shared: Origin) -> tuple[pl.DataFrame, list[Skip]]:
+    def _others(self, first: int, odd: Iterator[Row], shared: Origin) -> tuple[pl.DataFrame, list[Skip]]:
         """Read some lines by themselves; the rows have their line."""
         made: dict[int, dict[str, Any]] = {}
         skips: list[Skip] = []
-        for row in block.rows(odd):
+        for row in odd:
             try:
-                (made[int(row.place) - block.first],) = self._record(row._replace(place=shared.place(row.place)), shared.unit, shared.step)
+                (made[int(row.place) - first],) = self._record(row._replace(place=shared.place(row.place)), shared.unit, shared.step)
             except (NotPair, RecursionError) as error:
                 skips.append(Skip(shared.unit, shared.place(row.place), _why(error)))
         try:

@@ -2,7 +2,7 @@
 
 import codecs
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -43,6 +43,8 @@ class Strings(NamedTuple):
     """Whether a line is FINE, BLANK, or ODD: to be read by itself."""
     rest: dict[int, dict[str, Any]]
     """The other members of the lines that have any."""
+    ends: npt.NDArray[np.int64]
+    """Where in the block the lines end."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +56,22 @@ class Block:
     data: bytes | None
 
     @cached_property
-    def ends(self) -> npt.NDArray[np.int64]:
-        """The places of its newlines; the last line may have none."""
-        return np.flatnonzero(np.frombuffer(self.data or b"", np.uint8) == NEWLINE)
+    def newlines(self) -> int:
+        """How many of its lines are ended."""
+        return int(np.count_nonzero(np.frombuffer(self.data or b"", np.uint8) == NEWLINE))
 
-    def rows(self, odd: Sequence[int] | None = None) -> Iterator[Row]:
-        """Read each line by itself, or only those at the places of `odd`, counted from 0."""
+    def rows(self) -> Iterator[Row]:
+        """Read each line by itself."""
+        flat = np.frombuffer(self.data or b"", np.uint8)
+        ends = np.append(np.flatnonzero(flat == NEWLINE), len(flat))
+        yield from self.rows_at(range(len(ends)), ends)
+
+    def rows_at(self, lines: Iterable[int], ends: npt.NDArray[np.int64]) -> Iterator[Row]:
+        """Read some lines by themselves, counted from 0, where `ends` are the places at which lines end."""
         if self.data is None:
             yield Row(str(self.first), {}, TOO_LONG)
             return
-        ends = [*self.ends.tolist(), len(self.data)]
-        for place in range(len(ends)) if odd is None else odd:
+        for place in lines:
             number, line = str(self.first + place), self.data[ends[place - 1] + 1 if place else 0 : ends[place]]
             if len(line) > MAX_LINE_BYTES:
                 yield Row(number, {}, TOO_LONG)
@@ -76,15 +83,14 @@ class Block:
         from tasks.text.jsonlines import ODD, found
 
         data = self.data or b""
-        flat = np.frombuffer(data if data.endswith(b"\n") else data + b"\n", np.uint8)
-        ends = self.ends if len(flat) == len(data) else np.append(self.ends, len(data))
-        held = found(flat, ends, [name.encode() for name in names])
+        unended = not data.endswith(b"\n")
+        held = found(np.frombuffer(data + b"\n" if unended else data, np.uint8), self.newlines + unended, [name.encode() for name in names])
         others = np.flatnonzero(held.rests[1:] > held.rests[:-1])
         rest, broken = _parsed(held, others)
         state = held.state
-        state[[*np.flatnonzero(np.diff(ends, prepend=-1) > MAX_LINE_BYTES), *broken]] = ODD
+        state[[*np.flatnonzero(np.diff(held.ends, prepend=-1) > MAX_LINE_BYTES), *broken]] = ODD
         columns = {name: strings(held.text[k], held.starts[k]).set(pl.Series(~held.there[k]), None) for k, name in enumerate(names)}
-        return Strings(pl.DataFrame(columns), state, rest)
+        return Strings(pl.DataFrame(columns), state, rest, held.ends)
 
 
 def _parsed(held: "Found", others: npt.NDArray[np.int64]) -> tuple[dict[int, dict[str, Any]], list[int]]:
@@ -126,13 +132,13 @@ def blocks(stream: Iterator[bytes]) -> Iterator[Block]:
             unended = len(chunk) - end if end else unended + len(chunk)
             if end and size >= BLOCK_BYTES:
                 yield (block := Block(number, b"".join([*held, chunk[:end]])))
-                number, size = number + len(block.ends), unended
+                number, size = number + block.newlines, unended
                 held, chunk = [], chunk[end:]
             held.append(chunk)
             lost = unended > MAX_LINE_BYTES
             if lost:
                 yield (block := Block(number, b"".join(held)[: size - unended]))
-                number, held, size, unended = number + len(block.ends), [], 0, 0
+                number, held, size, unended = number + block.newlines, [], 0, 0
     except Unreadable:
         yield Block(number, b"".join(held)[: size - unended])
         raise

@@ -29,7 +29,10 @@ def spanned(row: dict[str, Any], text: str) -> dict[str, Any]:
 
 def attrs(values: Mapping[str, Any]) -> str | None:
     """Write the leftover fields of a record as one JSON text; None where there are none."""
-    held = {name: value for name, value in values.items() if value is not None and value not in ("", [])}
+    given = values.values()
+    held = values
+    if None in given or "" in given or [] in given:
+        held = {name: value for name, value in values.items() if value is not None and value not in ("", [])}
     if not held:
         return None
     try:

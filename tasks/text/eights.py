@@ -41,18 +41,35 @@ def _store8(_context: Any, array: Any, _at: Any, _eight: Any) -> Any:
     return types.void(array, types.int64, types.uint64), code
 
 
+def _trailing_zeros(_context: Any, _number: Any) -> Any:
+    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), code
+
+
 load8 = cast("Callable[[Bytes, int], np.uint64]", intrinsic(_load8))
 """Gives `array[at:at + 8]` as one number, the first byte its lowest."""
 store8 = cast("Callable[[Bytes, int, np.uint64], None]", intrinsic(_store8))
 """Writes eight bytes to `array[at:at + 8]`."""
 
+trailing_zeros = cast("Callable[[np.uint64], int]", intrinsic(_trailing_zeros))
+"""Gives how many zero bits stand below the lowest one; 64 for nought."""
+
 
 @kernel
-def all_plain(eight: np.uint64) -> bool:
-    """Tell whether all eight are ASCII that stands for itself in JSON: no control, quote or backslash.
+def unplain(eight: np.uint64) -> np.uint64:
+    """Mark the bytes that are not ASCII standing for itself in JSON by their highest bits; 0 where all are.
 
-    Source: the test for a zero byte in a word, x - 01… & ~x & 80…, after xor with the byte looked for.
+    Only the lowest mark is sure. Source: the test for a zero byte in a word, x - 01… & ~x & 80…, after xor
+    with the byte looked for; a borrow comes only from a byte that is marked itself.
     """
     quotes, backslashes = eight ^ _QUOTES, eight ^ _BACKSLASHES
     found = (eight - _SPACES) & ~eight | (quotes - _ONES) & ~quotes | (backslashes - _ONES) & ~backslashes | eight
-    return bool(found & _HIGH == 0)
+    return found & _HIGH
+
+
+@kernel
+def first_marked(marks: np.uint64) -> int:
+    """Give the place, 0 to 7, of the lowest byte marked by its highest bit; 8 where none is."""
+    return trailing_zeros(marks) >> 3

@@ -12,13 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.text.arrow import Bytes, Offsets
-from tasks.text.eights import all_plain, load8, store8
+from tasks.text.eights import first_marked, load8, store8, unplain
 from tasks.text.kernel import kernel
 
 ODD, FINE, BLANK = 0, 1, 2
 NEWLINE, QUOTE, BACKSLASH, COMMA, COLON = 10, 34, 92, 44, 58
 OPEN, CLOSE, OPEN_LIST, CLOSE_LIST = 123, 125, 91, 93
-_PLAIN = np.array([byte >= 32 and byte < 128 and byte not in (QUOTE, BACKSLASH) for byte in range(256)])
 _SPACE = np.array([byte in (9, 13, 32) for byte in range(256)])
 _ESCAPED = np.zeros(256, np.uint8)
 _ESCAPED[list(b'"\\/bfnrt')] = list(b'"\\/\b\f\n\r\t')
@@ -33,9 +32,10 @@ class Found(NamedTuple):
 
     `text[k, starts[k, i]:starts[k, i + 1]]` is the string of name k on line i. `rest` is a JSON list of
     objects, one for each line that has other members: those of line i end before `rests[i + 1]`, and
-    begin at `rests[i]` or are none where both are the same.
+    begin at `rests[i]` or are none where both are the same. Line i ends at the newline `ends[i]`.
     """
 
+    ends: Offsets
     text: npt.NDArray[np.uint8]
     starts: npt.NDArray[np.int64]
     there: npt.NDArray[np.bool_]
@@ -44,12 +44,13 @@ class Found(NamedTuple):
     rest: Bytes
 
 
-def found(data: Bytes, ends: Offsets, names: list[bytes]) -> Found:
-    """Find the strings of `names` on each line; a line ends at the newline `ends[i]` of `data`."""
-    count, lines = len(names), len(ends)
+def found(data: Bytes, lines: int, names: list[bytes]) -> Found:
+    """Find the strings of `names` on each of so many lines, which end with newlines."""
+    count = len(names)
     flat = np.frombuffer(b"".join(names) or b"\0", np.uint8)
     bounds = np.cumsum([0, *map(len, names)])
     held = Found(
+        np.empty(lines, np.int64),
         np.empty((count, len(data)), np.uint8),
         np.zeros((count, lines + 1), np.int64),
         np.zeros((count, lines), np.bool_),
@@ -57,61 +58,69 @@ def found(data: Bytes, ends: Offsets, names: list[bytes]) -> Found:
         np.ones(lines + 1, np.int64),
         np.empty(len(data) + 2, np.uint8),
     )
-    _read(data, ends, flat, bounds, held)
+    _read(data, flat, bounds, held)
     return held
 
 
 @kernel
-def _read(data: Bytes, ends: Offsets, names: Bytes, bounds: Offsets, held: Found) -> None:
+def _read(data: Bytes, names: Bytes, bounds: Offsets, held: Found) -> None:
     """Read all lines."""
     cursors = np.zeros(len(held.text), np.int64)
     before = cursors.copy()
     size, start = 1, 0
-    for line in range(len(ends)):
+    for line in range(len(held.ends)):
         at = _space(data, start)
-        if at == ends[line]:
+        if data[at] == NEWLINE:
             held.state[line] = BLANK
         else:
             before[:] = cursors
-            more = _object(data, at, names, bounds, held, (line, size), cursors)
+            at, more = _object(data, at, names, bounds, held, (line, size), cursors)
             held.state[line] = FINE if more > 0 else ODD
             if more > 0:
                 size = more
             else:
                 cursors[:] = before
                 held.there[:, line] = False
+                while data[at] != NEWLINE:
+                    at += 1
+        held.ends[line] = at
         held.starts[:, line + 1] = cursors
         held.rests[line + 1] = size
-        start = ends[line] + 1
+        start = at + 1
     held.rest[0] = OPEN_LIST
     held.rest[max(size, 2) - 1] = CLOSE_LIST
 
 
 @kernel
-def _object(data: Bytes, at: int, names: Bytes, bounds: Offsets, held: Found, place: tuple[int, int], cursors: Offsets) -> int:
-    """Read the object that fills a line; the new length of `rest` is given, -1 where it must be read otherwise."""
+def _object(
+    data: Bytes, start: int, names: Bytes, bounds: Offsets, held: Found, place: tuple[int, int], cursors: Offsets
+) -> tuple[int, int]:
+    """Read the object that fills a line: the newline after it and the new length of `rest`, -1 where it must be read otherwise."""
     line, first = place
     size = first
-    if data[at] != OPEN:
-        return -1
-    at = _space(data, at + 1)
+    if data[start] != OPEN:
+        return start, -1
+    at = _space(data, start + 1)
     while data[at] == QUOTE:
         at, size = _member(data, at, names, bounds, held, (line, first, size), cursors)
         if at < 0:
-            return -1
+            return start, -1
         at = _space(data, at)
         if data[at] != COMMA:
             break
         at = _space(data, at + 1)
         if data[at] != QUOTE:
-            return -1
-    if data[at] != CLOSE or data[_space(data, at + 1)] != NEWLINE:
-        return -1
+            return start, -1
+    if data[at] != CLOSE:
+        return start, -1
+    at = _space(data, at + 1)
+    if data[at] != NEWLINE:
+        return start, -1
     if size > first:
         held.rest[size] = CLOSE
         held.rest[size + 1] = COMMA
         size += 2
-    return size
+    return at, size
 
 
 @kernel
@@ -206,39 +215,33 @@ def _string(data: Bytes, at: int, held: Found, name: int, line: int, cursors: Of
         return _null(data, at)
     out, cursor = held.text[name], cursors[name]
     at += 1
-    while True:
-        run = _plain(data, at, out, cursor)
-        at, cursor = at + run, cursor + run
+    while data[at] != QUOTE:
+        if at + 8 <= len(data) and cursor + 8 <= len(out):
+            eight = load8(data, at)
+            store8(out, cursor, eight)
+            marks = unplain(eight)
+            plain = first_marked(marks) if marks else 8
+            at, cursor = at + plain, cursor + plain
+            if not marks:
+                continue
         byte = data[at]
-        if byte == BACKSLASH:
-            at, cursor = _escape(data, at + 1, out, cursor)
+        if byte == BACKSLASH and _ESCAPED[data[at + 1]]:
+            out[cursor] = _ESCAPED[data[at + 1]]
+            at, cursor = at + 2, cursor + 1
+        elif byte == BACKSLASH:
+            at, cursor = _unicode(data, at + 1, out, cursor)
         elif byte >= 128:
             at, cursor = _wide(data, at, out, cursor)
-        else:
-            break
+        elif byte < 32:
+            return -1
+        elif byte != QUOTE:
+            out[cursor] = byte
+            at, cursor = at + 1, cursor + 1
         if at < 0:
             return -1
-    if byte != QUOTE:
-        return -1
     cursors[name] = cursor
     held.there[name, line] = True
     return at + 1
-
-
-@kernel
-def _plain(data: Bytes, at: int, out: Bytes, cursor: int) -> int:
-    """Copy the bytes that stand for themselves up to one that does not; how many is given."""
-    start = at
-    while at + 8 <= len(data) and cursor + 8 <= len(out):
-        eight = load8(data, at)
-        store8(out, cursor, eight)
-        if not all_plain(eight):
-            break
-        at, cursor = at + 8, cursor + 8
-    while _PLAIN[data[at]]:
-        out[cursor] = data[at]
-        at, cursor = at + 1, cursor + 1
-    return at - start
 
 
 @kernel
@@ -251,11 +254,10 @@ def _null(data: Bytes, at: int) -> int:
 
 
 @kernel
-def _escape(data: Bytes, at: int, out: Bytes, cursor: int) -> tuple[int, int]:
-    """Write the sign of an escape, whose backslash is before `at`; -1 where it is none."""
+def _unicode(data: Bytes, at: int, out: Bytes, cursor: int) -> tuple[int, int]:
+    """Write the sign of an escape by number, whose backslash is before `at`; -1 where it is none."""
     if data[at] != 117:
-        out[cursor] = _ESCAPED[data[at]]
-        return (at + 1 if out[cursor] else -1), cursor + 1
+        return -1, cursor
     code = _four(data, at + 1)
     at += 5
     if 0xD800 <= code < 0xDC00 and data[at] == BACKSLASH and data[at + 1] == 117:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tasks.text.arrow import Bytes
 from tasks.text.classes import LIMIT
 from tasks.text.cuts import cut
-from tasks.text.eights import all_plain, load8, store8
+from tasks.text.eights import first_marked, load8, store8, unplain
 from tasks.text.hashing import chances, hash_texts
 from tasks.text.kernel import kernel
 from tasks.text.lines import lines
@@ -191,15 +191,24 @@ def test_equal_texts_share_every_band_and_different_ones_none() -> None:
     assert not set(bands[0]) & set(bands[2])
 
 
-def test_eight_bytes_are_plain_when_each_is() -> None:
+def test_of_eight_bytes_the_first_that_is_not_plain_is_marked() -> None:
     for byte in range(256):
         for place in range(8):
-            eight = bytearray(b"a letter")
+            eight = bytearray(b"a letter"[:place] + b'abc"\x1f\\d\xff'[place:])
             eight[place] = byte
             data = np.frombuffer(bytes(eight) + b"!", np.uint8)
-            plain = 32 <= byte < 128 and chr(byte) not in '"\\'
-            assert plain == all_plain(np.uint64(int.from_bytes(eight, "little"))), (byte, place)
+            wanted = next((at for at, one in enumerate(eight) if not 32 <= one < 128 or chr(one) in '"\\'), 8)
+            assert wanted == _marked(data), (byte, place)
             assert _moved(data) == bytes(eight)
+
+
+@kernel
+def _first_marked(data: Bytes) -> int:
+    return first_marked(unplain(load8(data, 0)))
+
+
+def _marked(data: Bytes) -> int:
+    return int(_first_marked(data))
 
 
 @kernel

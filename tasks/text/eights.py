@@ -12,7 +12,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from tasks.text.arrow import Bytes
-from tasks.text.kernel import kernel
+from tasks.text.kernel import inlined
 
 _ONES = np.uint64(0x0101010101010101)
 _HIGH = np.uint64(0x8080808080808080)
@@ -57,7 +57,7 @@ trailing_zeros = cast("Callable[[np.uint64], int]", intrinsic(_trailing_zeros))
 """Gives how many zero bits stand below the lowest one; 64 for nought."""
 
 
-@kernel
+@inlined
 def unplain(eight: np.uint64) -> np.uint64:
     """Mark the bytes that are not ASCII standing for itself in JSON by their highest bits; 0 where all are.
 
@@ -69,7 +69,7 @@ def unplain(eight: np.uint64) -> np.uint64:
     return found & _HIGH
 
 
-@kernel
+@inlined
 def first_marked(marks: np.uint64) -> int:
     """Give the place, 0 to 7, of the lowest byte marked by its highest bit; 8 where none is."""
     return trailing_zeros(marks) >> 3

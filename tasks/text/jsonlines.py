@@ -136,7 +136,7 @@ def _member(
     at = _space(data, at + 1)
     name = _which(data, key + 1, end, names, bounds)
     if name >= 0:
-        return _string(data, at, held, name, line, cursors), size
+        return _field(data, at, held, name, line, cursors), size
     stop = _value_end(data, at)
     if stop >= 0:
         held.rest[size] = OPEN if size == first else COMMA
@@ -207,23 +207,32 @@ def _string_end(data: Bytes, at: int) -> int:
 
 
 @kernel
-def _string(data: Bytes, at: int, held: Found, name: int, line: int, cursors: Offsets) -> int:
-    """Unescape a string into its column, or pass over null; the place after it is given, -1 where it is neither or comes again."""
+def _field(data: Bytes, at: int, held: Found, name: int, line: int, cursors: Offsets) -> int:
+    """Read a string into its column, or pass over null; the place after it is given, -1 where it is neither or comes again."""
     if held.there[name, line]:
         return -1
     if data[at] != QUOTE:
         return _null(data, at)
-    out, cursor = held.text[name], cursors[name]
-    at += 1
+    end, cursor = _string(data, at + 1, held.text[name], cursors[name])
+    if end < 0:
+        return -1
+    cursors[name] = cursor
+    held.there[name, line] = True
+    return end + 1
+
+
+@kernel
+def _string(data: Bytes, at: int, out: Bytes, cursor: int) -> tuple[int, int]:
+    """Unescape a string; its last quote, -1 where it is not sound, and the place after what was written are given."""
     while data[at] != QUOTE:
         if at + 8 <= len(data) and cursor + 8 <= len(out):
             eight = load8(data, at)
             store8(out, cursor, eight)
             marks = unplain(eight)
-            plain = first_marked(marks) if marks else 8
-            at, cursor = at + plain, cursor + plain
             if not marks:
+                at, cursor = at + 8, cursor + 8
                 continue
+            at, cursor = at + first_marked(marks), cursor + first_marked(marks)
         byte = data[at]
         if byte == BACKSLASH and _ESCAPED[data[at + 1]]:
             out[cursor] = _ESCAPED[data[at + 1]]
@@ -233,15 +242,13 @@ def _string(data: Bytes, at: int, held: Found, name: int, line: int, cursors: Of
         elif byte >= 128:
             at, cursor = _wide(data, at, out, cursor)
         elif byte < 32:
-            return -1
+            return -1, cursor
         elif byte != QUOTE:
             out[cursor] = byte
             at, cursor = at + 1, cursor + 1
         if at < 0:
-            return -1
-    cursors[name] = cursor
-    held.there[name, line] = True
-    return at + 1
+            return -1, cursor
+    return at, cursor
 
 
 @kernel

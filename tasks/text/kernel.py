@@ -26,3 +26,8 @@ import numba  # noqa: E402  numba reads NUMBA_CACHE_DIR when it is imported
 def kernel(function: Function) -> Function:
     """Compile a function of arrays and numbers; the cache is keyed by the code of the whole folder."""
     return cast("Function", numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+
+
+def inlined(function: Function) -> Function:
+    """Compile a function as `kernel` does, and put it into each that calls it: for what is done once a sign."""
+    return cast("Function", numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=True)(function))

@@ -17,6 +17,11 @@ MAX_MEMBERS = 1_000_000
 MAX_HELD_MEMBERS = 10_000
 MAX_ARCHIVE_BYTES = 16 << 30
 """All members together, where they are read one after the other."""
+MAX_HEADER_BYTES = 1 << 20
+"""A long name or the extended header of a member; tarfile holds them whole."""
+_ABOUT_THE_NEXT = (
+    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE
+)  # fmt: skip
 ENCRYPTED = 1
 OUTSIDE = "a name that leads out of the archive"
 
@@ -87,16 +92,19 @@ class _Header(tarfile.TarInfo):
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         """Read a header; Unreadable where it is none."""
         try:
-            return super().frombuf(buf, encoding, errors)
+            header = super().frombuf(buf, encoding, errors)
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the end mark
             raise
         except tarfile.HeaderError as error:
             raise Unreadable("tar is damaged" if len(buf) == tarfile.BLOCKSIZE else "tar ends too early") from error
+        if header.type in _ABOUT_THE_NEXT and header.size > MAX_HEADER_BYTES:
+            raise Unreadable(f"tar has a name or header of more than {MAX_HEADER_BYTES} bytes")
+        return header
 
 
 def _checked(files: Iterator[tuple[str, int, Callable[[], bytes]]]) -> Iterator[Member]:
     """Read each file whose name and size may be; a name that comes again gets a number."""
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     total = 0
     for count, (name, size, read) in enumerate(files):
         total += size
@@ -108,11 +116,11 @@ def _checked(files: Iterator[tuple[str, int, Callable[[], bytes]]]) -> Iterator[
         if path.is_absolute() or ".." in path.parts or not path.parts or re.match(r"[A-Za-z]:[/\\]", name):
             yield Member(name, b"", OUTSIDE)
             continue
-        key, again = str(path), 1
+        key = str(path)
         while key in seen:
-            again += 1
-            key = f"{path}~{again}"
-        seen.add(key)
+            seen[str(path)] += 1
+            key = f"{path}~{seen[str(path)]}"
+        seen[key] = 1
         yield _read(key, size, read)
 
 

@@ -18,7 +18,7 @@ from tasks.sources.eprint import files_of, is_bulk, read_eprint
 from tasks.sources.harvest import FILES, OAI, get_record, list_records
 from tasks.sources.latex import Paper, read_latex
 from tasks.sources.latexsource import flatten, main_file
-from tasks.sources.listing import folders, list_files
+from tasks.sources.listing import LATEX, folders, list_files
 from tasks.sources.opening import Unreadable, capped, chunks, raw, unpacked
 from tasks.sources.origin import attrs, origin, spanned
 from tasks.sources.papers import OPEN, Record, records, spdx
@@ -183,9 +183,7 @@ class Arxiv(RemoteStep):
             yield _skipped(unit, "", str(error))
 
     def _paper(self, unit: Unit, step: str, files: Mapping[str, bytes], record: Record, member: str = "") -> Reading:
-        texts = {
-            name: decode(data).text for name, data in files.items() if name.lower().endswith((".tex", ".ltx", ".latex")) or "." not in name
-        }
+        texts = {name: decode(data).text for name, data in files.items() if name.lower().endswith(LATEX) or "." not in name}
         main = main_file(texts)
         if main is None:
             return _skipped(unit, member, "no LaTeX in it")

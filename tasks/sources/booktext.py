@@ -28,7 +28,7 @@ _FIELD = re.compile(
 )
 _NUMBER = re.compile(r"\[\s*e?-?(?:book|text)\s*#\s*(\d+)\s*\]", re.IGNORECASE)
 _OLD_TITLE = re.compile(
-    r"^[ *]*(?:The |This is the )?Project Gutenberg(?:'s)? (?:e-?text|e-?book|edition) of,? (.+?)(?:,? by ([^\n*]+?))?[ *]*$",
+    r"^[ *]*(?:The |This is the )?Project Gutenberg(?:'s)? (?:e-?text|e-?book|edition) of,? (.{1,200}?)(?:,? by ([^\n*]{1,200}?))?[ *]{0,80}$",
     re.IGNORECASE | re.MULTILINE,
 )
 _COPYRIGHTED = re.compile(r"\bcopyrighted Project Gutenberg\b|This e(?:book|text) is copyright(?:ed)? protected", re.IGNORECASE)

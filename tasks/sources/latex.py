@@ -1,9 +1,11 @@
 """LaTeX to prose: inputs flattened, macros expanded, sections kept, one scan over the tokens."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from tasks.sources.elements import held_in, replaced
 from tasks.sources.latexmacros import TOKEN, Macro, braced, delimited, ending, macros_in, without_definitions
 from tasks.sources.latexsource import prepared
 from tasks.sources.latexwords import ACCENTS, CITATIONS, HEADINGS, MATHS, NO_TEXT, REFS, SIGNS, SKIPPED
@@ -14,6 +16,12 @@ MAX_DEPTH = 40
 MAX_TOKENS = 3_000_000
 MAX_GROUP = 20_000
 """Tokens of an argument at most: a brace that is not closed within them is taken for a slip."""
+MAX_ENDLESS = 20
+"""After so many environments of a kind that do not end, no more are expected to."""
+MAX_OPTIONAL = 300
+"""Tokens of an argument in brackets at most; more is text with a bracket."""
+_ABSTRACT = re.compile(r"\\begin\{(abstract)\}")
+_END = r"\\end\{{{}\}}".format
 
 
 @dataclass
@@ -34,6 +42,8 @@ class _State:
     depth: int = 0
     spent: int = 0
     out: list[str] = field(default_factory=list)
+    endless: Counter[str] = field(default_factory=Counter)
+    """How often the end of an environment was looked for and not there."""
 
 
 def read_latex(source: str, *, maths: bool = True) -> Paper:
@@ -54,24 +64,47 @@ def _read(source: str, macros: Mapping[str, Macro], *, maths: bool) -> Paper:
     _, begun, rest = source.partition("\\begin{document}")
     body = rest.partition("\\end{document}")[0] if begun else source
     title = _argument_of("title", source)
-    abstract = re.search(r"\\begin\{abstract\}(.*?)\\end\{abstract\}", source, re.DOTALL)
-    inner = abstract[1] if abstract else _argument_of("abstract", source)
-    body = re.sub(r"\\begin\{abstract\}.*?\\end\{abstract\}", "", body, flags=re.DOTALL)
+    abstract = held_in(source, _ABSTRACT, _END)
+    inner = _argument_of("abstract", source) if abstract is None else abstract
+    body = replaced(body, _ABSTRACT, _END, lambda _: "")
     plain = " ".join(_plain(title, macros, maths=maths).split())
     return Paper(_outline(_plain(body, macros, maths=maths)), plain, _tidy(_plain(inner, macros, maths=maths)))
 
 
 def _argument_of(command: str, source: str) -> str:
     match = re.search(rf"\\{command}\s*(?:\[[^\]]*\])?\s*\{{", source)
-    return braced(source, match.end())[0] if match else ""
+    held = braced(source, match.end()) if match else None
+    return held[0] if held else ""
 
 
 def _plain(source: str, macros: Mapping[str, Macro], *, maths: bool) -> str:
     state = _State(macros, maths)
-    tokens = delimited(TOKEN.findall(without_definitions(source)), macros)
+    tokens = _closed(delimited(TOKEN.findall(without_definitions(source)), macros))
     tokens.reverse()
     _scan(tokens, state)
     return "".join(state.out)
+
+
+class _Slip(str):
+    """A brace that is written as it is read, and begins no group."""
+
+    __slots__ = ()
+
+
+_SLIP = _Slip("{")
+
+
+def _closed(tokens: list[str]) -> list[str]:
+    """Mark each brace that is not closed within MAX_GROUP, so that nobody looks for its end."""
+    opened: list[int] = []
+    slips: set[int] = set()
+    for at, token in enumerate(tokens):
+        if token == "{":
+            opened.append(at)
+        elif token == "}" and opened and at - (begun := opened.pop()) >= MAX_GROUP:
+            slips.add(begun)
+    slips.update(opened)
+    return [_SLIP if at in slips else token for at, token in enumerate(tokens)] if slips else tokens
 
 
 def _scan(tokens: list[str], state: _State) -> None:
@@ -188,10 +221,10 @@ def _environment(name: str, tokens: list[str], state: _State) -> None:
     if name == "end":
         state.out.append("\n\n")
     elif kind in SKIPPED:
-        _skip_environment(kind, tokens)
+        _skip_environment(kind, tokens, state)
         state.out.append("\n\n")
     elif kind in MATHS:
-        _skip_environment(kind, tokens)
+        _skip_environment(kind, tokens, state)
         state.out.append(" [formula] " if not state.maths else " $…$ ")
     else:
         state.out.append("\n\n")
@@ -199,9 +232,9 @@ def _environment(name: str, tokens: list[str], state: _State) -> None:
             _optional(tokens)
 
 
-def _skip_environment(kind: str, tokens: list[str]) -> None:
+def _skip_environment(kind: str, tokens: list[str], state: _State) -> None:
     """Drop the tokens up to the environment's end; one that never ends costs its name only."""
-    depth, at = 1, len(tokens) - 1
+    depth, at = 1, -1 if state.endless[kind] > MAX_ENDLESS else len(tokens) - 1
     while at >= 0 and depth:
         token = tokens[at].rstrip(" \t")
         at -= 1
@@ -213,6 +246,8 @@ def _skip_environment(kind: str, tokens: list[str]) -> None:
     if depth == 0:
         del tokens[at + 1 :]
         _group(tokens)
+    else:
+        state.endless[kind] += 1
 
 
 def _math(opening: str, tokens: list[str], state: _State) -> None:
@@ -252,6 +287,8 @@ def _expand(macro: Macro, tokens: list[str], state: _State) -> None:
     body: list[str] = []
     for token in macro.body:
         body.extend(_filled(token, arguments))
+        if state.spent + len(body) > MAX_TOKENS:
+            raise Unreadable("macros without end")
     inner = _State(state.macros, state.maths, state.depth + 1, state.spent, state.out)
     body.reverse()
     _scan(body, inner)
@@ -266,6 +303,8 @@ def _filled(token: str, arguments: list[list[str]]) -> list[str]:
         place = int(piece[1]) - 1 if re.fullmatch(r"#\d", piece) else -1
         if 0 <= place < len(arguments):
             result.extend(arguments[place])
+            if len(result) > MAX_TOKENS:
+                raise Unreadable("macros without end")
         elif piece and place < 0:
             result.append(piece)
     return result
@@ -294,12 +333,15 @@ def _group(tokens: list[str]) -> list[str]:
             tokens.append(token[1:])
             return [token[0]]
         return [token]
-    return _balanced(tokens, "{", "}")
+    if token is _SLIP:
+        tokens.append(" ")
+        return []
+    return _balanced(tokens, "{", "}", MAX_GROUP)
 
 
-def _balanced(tokens: list[str], opening: str, closing: str) -> list[str]:
+def _balanced(tokens: list[str], opening: str, closing: str, most: int) -> list[str]:
     depth, at = 1, len(tokens)
-    while at > max(0, len(tokens) - MAX_GROUP):
+    while at > max(0, len(tokens) - most):
         at -= 1
         depth += (tokens[at] == opening) - (tokens[at] == closing)
         if depth == 0:
@@ -315,7 +357,7 @@ def _optional(tokens: list[str]) -> list[str] | None:
         return None
     while tokens.pop() != "[":
         pass
-    return _balanced(tokens, "[", "]")
+    return _balanced(tokens, "[", "]", MAX_OPTIONAL)
 
 
 def _drop(count: int, tokens: list[str]) -> None:
@@ -349,8 +391,8 @@ _SPACED = re.compile(r"\s+([,.;:!?)](?:\s|$))")
 _SIGNS_AFTER_SPACE = tuple(f"{space}{sign}" for space in " \n" for sign in ",.;:!?)")
 _TIDIED = (
     (re.compile(r"\[ref\](?:[\s,;–]*\[ref\])+"), "[ref]"),
-    (re.compile(r"\(\s*[,;\s]*\)"), ""),
-    (re.compile(r"\[\s*[,;\s]*\]"), ""),
+    (re.compile(r"\([,;\s]*+\)"), ""),
+    (re.compile(r"\[[,;\s]*+\]"), ""),
 )
 
 

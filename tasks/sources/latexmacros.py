@@ -1,7 +1,7 @@
 """The macros that a LaTeX source defines: found, and told from those that would never end."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 TOKEN = re.compile(r"\\[a-zA-Z@]+\*?[ \t]*|\\.|\n[ \t]*\n\s*|\$\$|[{}$&~\[\]]|\n|[^\\{}$&~\[\]\n]+|\\", re.DOTALL)
@@ -16,28 +16,46 @@ class Macro:
     body: list[str]
 
 
-def braced(source: str, at: int) -> tuple[str, int]:
-    """Give what stands from `at` to the brace that closes, and the place after it."""
-    depth, start = 1, at
-    while at < len(source) and depth:
-        sign = source[at]
-        at += 2 if sign == "\\" else 1
-        depth += (sign == "{") - (sign == "}")
-    return source[start : at - 1], at
+def braced(source: str, at: int) -> tuple[str, int] | None:
+    """Give what stands from `at` to the brace that closes, and the place after it; None where none does within MAX_BRACED."""
+    depth = 1
+    for brace in _BRACE.finditer(source, at, at + MAX_BRACED):
+        depth += (brace[0] == "{") - (brace[0] == "}")
+        if depth == 0:
+            return source[at : brace.start()], brace.end()
+    return None
 
 
 _DEFINITION = re.compile(
-    r"\\(?:(?:re|provide)?newcommand|renewcommand|providecommand|DeclareRobustCommand)\*?\s*\{?\s*\\([a-zA-Z@]+)\s*\}?\s*(?:\[(\d)\])?\s*(?:\[([^\]]*)\])?\s*\{"
-    r"|\\[gex]?def\s*\\([a-zA-Z@]+)\s*((?:#\d)*)\s*\{"
-    r"|\\DeclareMathOperator\*?\s*\{?\s*\\([a-zA-Z@]+)\s*\}?\s*\{"
+    r"\\(?:(?:re|provide)?newcommand|renewcommand|providecommand|DeclareRobustCommand)\*?\s*+\{?\s*+\\([a-zA-Z@]++)\s*+\}?\s*+(?:\[(\d)\])?\s*+(?:\[([^\]]{0,2000})\])?\s*+\{"
+    r"|\\[gex]?def\s*+\\([a-zA-Z@]++)\s*+((?:#\d)*+)\s*+\{"
+    r"|\\DeclareMathOperator\*?\s*+\{?\s*+\\([a-zA-Z@]++)\s*+\}?\s*+\{"
 )
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+MAX_BRACED = 20_000
+"""A body or title of more signs is not one: a brace is not closed."""
+MAX_UNCLOSED = 50
+"""After so many definitions that do not end, a source is no longer searched for them."""
+
+
+def definitions(source: str) -> Iterator[tuple[re.Match[str], str, int]]:
+    """Yield each definition, its body and the place after it; one whose brace is not closed ends with its line."""
+    unclosed = 0
+    for match in _DEFINITION.finditer(source):
+        held = braced(source, match.end())
+        if held is None:
+            unclosed += 1
+            if unclosed > MAX_UNCLOSED:
+                return
+            end = source.find("\n", match.end())
+            held = "", len(source) if end < 0 else end
+        yield match, *held
 
 
 def macros_in(source: str) -> dict[str, Macro]:
     """Find the definitions; of those of one name the last counts."""
     found: dict[str, Macro] = {}
-    for match in _DEFINITION.finditer(source):
-        body, _ = braced(source, match.end())
+    for match, body, _ in definitions(source):
         name = match[1] or match[4] or match[6]
         count = int(match[2] or 0) if match[1] else len(match[5] or "") // 2
         default = TOKEN.findall(match[3]) if match[3] is not None else None
@@ -67,10 +85,10 @@ def ending(macros: Mapping[str, Macro]) -> dict[str, Macro]:
 def without_definitions(source: str) -> str:
     """Take the definitions out of a source."""
     pieces, at = [], 0
-    for match in _DEFINITION.finditer(source):
+    for match, _, end in definitions(source):
         if match.start() >= at:
             pieces.append(source[at : match.start()])
-            _, at = braced(source, match.end())
+            at = end
     pieces.append(source[at:])
     return "".join(pieces)
 

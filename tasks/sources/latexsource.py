@@ -3,7 +3,11 @@
 import re
 from collections.abc import Mapping
 
-_VERBATIM = re.compile(r"\\begin\{(verbatim|lstlisting|Verbatim|comment|filecontents|minted|alltt)\*?\}.*?\\end\{\1\*?\}", re.DOTALL)
+from tasks.sources.elements import replaced
+from tasks.sources.opening import Unreadable
+
+_VERBATIM = re.compile(r"\\begin\{(verbatim|lstlisting|Verbatim|comment|filecontents|minted|alltt)\*?\}")
+_END = r"\\end\{{{}\*?\}}".format
 _VERB = re.compile(r"\\(?:verb\*?|lstinline(?:\[[^\]\n]*\])?)([^a-zA-Z\s*{\[])(.*?)\1")
 _ADDRESS = re.compile(r"\\(?:url|href|path|nolinkurl)\s*\{[^{}\n]*\}")
 _PERCENT = re.compile(r"(?<!\\)%")
@@ -12,6 +16,8 @@ _ESCAPED = str.maketrans(
     {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", **{sign: f"\\{sign}" for sign in "{}$%&#_"}}
 )
 _INPUT = re.compile(r"\\(?:input|include|subfile|subfileinclude)\s*\{\s*([^{}]+?)\s*\}|\\input\s+([\w./-]+)")
+MAX_SIGNS = 20_000_000
+"""A paper with its inputs in their places."""
 _MAIN = re.compile(r"\\document(?:class|style)\b")
 
 
@@ -65,14 +71,21 @@ def _resolve(name: str, files: Mapping[str, str]) -> str | None:
 
 
 def flatten(name: str, files: Mapping[str, str], above: tuple[str, ...] = ()) -> str:
-    """Put the text of inputs in their places; a file that includes itself is left out there."""
+    """Put the text of inputs in their places; a file that includes itself is left out there. Unreadable where that makes too much."""
     text = uncommented(_ADDRESS.sub(lambda match: _PERCENT.sub(r"\\%", match[0]), _VERB.sub(_spelt, files[name])))
     if len(above) > 20:
         return ""
 
+    size = len(text)
+
     def put(match: re.Match[str]) -> str:
+        nonlocal size
         found = _resolve(match[1] or match[2], files)
-        return "" if found is None or found in (*above, name) else f"\n{flatten(found, files, (*above, name))}\n"
+        put_in = "" if found is None or found in (*above, name) else f"\n{flatten(found, files, (*above, name))}\n"
+        size += len(put_in)
+        if size > MAX_SIGNS:
+            raise Unreadable(f"inputs make more than {MAX_SIGNS} signs")
+        return put_in
 
     return _INPUT.sub(put, text)
 
@@ -111,4 +124,4 @@ def chosen(source: str) -> str:
 
 def prepared(source: str) -> str:
     """Give a flattened source without verbatim blocks and branches that are not shown."""
-    return chosen(_VERB.sub(_spelt, _VERBATIM.sub("", source)))
+    return chosen(_VERB.sub(_spelt, replaced(source, _VERBATIM, _END, lambda _: "")))

@@ -1,6 +1,7 @@
 """Units of files: what globs and folders of any store hold."""
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from tasks.errors import SourceError
 from tasks.step import Unit
 from tasks.store.place import opened, plainly
 
+LATEX = (".tex", ".ltx", ".latex")
 HASHED_BYTES = 8 << 20
 """Local files up to this size are known by the hash of their content, larger ones by size and time."""
 
@@ -89,13 +91,20 @@ def fingerprint(name: str, info: dict[str, Any]) -> str:
 
 
 def folders(units: Iterable[Unit]) -> list[Unit]:
-    """Gather loose files in folders below the base into one unit a folder; archives and files beside them stay units."""
+    """Gather loose files below the base into one unit for each folder of papers; archives and files beside them stay units.
+
+    A paper is in the uppermost folder that holds LaTeX itself, with all that lies below it; without LaTeX, in the first folder.
+    """
+    listed = list(units)
+    papers = {unit.key.rpartition("/")[0] for unit in listed if unit.key.lower().endswith(LATEX)} - {""}
+    parted = {paper.partition("/")[0] for paper in papers} - papers
     held: dict[str, list[Unit]] = {}
     result = []
-    for unit in units:
-        folder = unit.key.partition("/")[0] if "/" in unit.key else ""
-        if folder and not unit.key.lower().endswith((".gz", ".tar", ".tgz", ".zip", ".xml", ".pdf")):
-            held.setdefault(folder, []).append(unit)
+    for unit in listed:
+        above = list(itertools.accumulate(unit.key.split("/")[:-1], "{}/{}".format))
+        paper = next((folder for folder in above if folder in papers), "" if parted.intersection(above) else "".join(above[:1]))
+        if paper and not unit.key.lower().endswith((".gz", ".tar", ".tgz", ".zip", ".xml", ".pdf")):
+            held.setdefault(paper, []).append(unit)
         else:
             result.append(unit)
     for folder, files in held.items():

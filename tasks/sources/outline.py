@@ -38,8 +38,14 @@ class Outline:
     def sections(self) -> list[dict[str, Any]]:
         """Give {title, level, start, end} in bytes of the text; an empty section has start = end."""
         end = max(self._size - 2, 0)
-        result = []
-        for place, (title, level, start) in enumerate(self._heads):
-            after = next((at for _, other, at in self._heads[place + 1 :] if other <= level), self._size)
-            result.append({"title": title, "level": level, "start": min(start, end), "end": max(min(after - 2, end), min(start, end))})
-        return result
+        after = [self._size] * len(self._heads)
+        """Where the next heading of its level or above stands."""
+        open_heads: list[int] = []
+        for place, (_, level, start) in enumerate(self._heads):
+            while open_heads and self._heads[open_heads[-1]][1] >= level:
+                after[open_heads.pop()] = start
+            open_heads.append(place)
+        return [
+            {"title": title, "level": level, "start": min(start, end), "end": max(min(following - 2, end), min(start, end))}
+            for (title, level, start), following in zip(self._heads, after, strict=True)
+        ]

@@ -42,7 +42,8 @@ CATEGORIES = 14
 
 _REDIRECT = re.compile(r"\s*#[^\s\[\]#:]{2,20}(?: [^\s\[\]#:]{2,20})?[ \t]*:?[ \t]*\[\[")
 _DISAMBIGUATION_NAMES = (
-    r"[\w ]*disambig[\w ]*", "dab", "hndis", "geodis", "begriffsklärung", "homonymie", "desambiguación", "desambiguação", "desambiguació",
+    r"[\w ]{0,40}?disambig[\w ]{0,40}",
+    "dab", "hndis", "geodis", "begriffsklärung", "homonymie", "desambiguación", "desambiguação", "desambiguació",
     "disambigua", "doorverwijspagina", "dp", "неоднозначность", "багатозначність", "曖昧さ回避", "消歧义页?", "消歧義頁?", "동음이의",
     "ujednoznacznienie", "rozcestník", "förgrening", "flertydig", "peker", "täsmennyssivu", "egyértelmű", "anlam ayrımı", "توضیح",
     "פירושונים", "αποσαφήνιση", "trang định hướng", "dezambiguizare", "пояснение", "višeznačna odrednica", "вишезначна одредница",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 Arguments = list[str]
 
-_NAMED = re.compile(r"^\s*([\w\- ]{1,40}?)\s*=")
+_NAMED = re.compile(r"^\s*+([\w\-](?:[\w\- ]{0,38}[\w\-])?)\s*+=")
 
 
 def plain(arguments: Arguments) -> tuple[list[str], dict[str, str]]:

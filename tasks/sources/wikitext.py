@@ -4,6 +4,7 @@ import html
 import re
 from typing import NamedTuple
 
+from tasks.sources.elements import replaced
 from tasks.sources.outline import Outline
 from tasks.sources.wikitemplates import render
 
@@ -12,15 +13,17 @@ MAX_RENDERED_CHARS = 20_000
 
 _VOID = "ref|references|gallery|timeline|math|chem|ce|score|source|syntaxhighlight|graph|mapframe|maplink|imagemap|hiero|templatestyles|inputbox|categorytree|table"
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_NOWIKI = re.compile(r"<(nowiki|pre)\b[^>]*?(?:/>|>(.*?)</\1\s*>)", re.DOTALL | re.IGNORECASE)
+_EMPTY_NOWIKI = re.compile(r"<(?:nowiki|pre)\b[^<>]*/>", re.IGNORECASE)
+_NOWIKI = re.compile(r"<(nowiki|pre)\b[^<>]*>", re.IGNORECASE)
 _SELF_CLOSED = re.compile(rf"<(?:{_VOID})\b[^<>]*?/\s*>", re.IGNORECASE)
-_REMOVED = re.compile(rf"<({_VOID})\b[^<>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_REMOVED = re.compile(rf"<({_VOID})\b[^<>]*>", re.IGNORECASE)
+_END_TAG = r"</{}\s{{0,99}}>".format
 _BREAK = re.compile(r"<(?:br|hr|p|/p|div|/div|blockquote|/blockquote|poem|/poem|li|/li)\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*\b[^<>]*>")
 _TOKEN = re.compile(r"(\{\{|\}\}|\{\||\|\}(?=(?:\}\})*(?!\}))|\[\[|\]\]|\|)")
 """A bar before an odd number of braces ends a table; before an even one it begins a last argument that is empty."""
 _EXTERNAL = re.compile(
-    r"\[(?:https?:|ftp:|mailto:)?//?[^\s\[\]<>]+(?:[ \t]+([^\[\]\n]*))?\]|\[(?:https?|ftp|mailto):[^\s\[\]]+(?:\s+([^\[\]\n]*))?\]"
+    r"\[(?:https?:|ftp:|mailto:)?//?[^\s\[\]<>]+(?:[ \t]++([^\[\]\n]*))?\]|\[(?:https?|ftp|mailto):[^\s\[\]]+(?:\s++([^\[\]\n]*))?\]"
 )
 _MAGIC = re.compile(r"__[A-Z]+__")
 _HEADING = re.compile(r"^(={1,6})[ \t]*(.+?)[ \t]*\1[ \t]*$")
@@ -123,9 +126,10 @@ def read_wikitext(source: str, files: frozenset[str] = FILES) -> Outline:
     """
     held: list[str] = []
     text = _COMMENT.sub("", source.replace(HOLE, ""))
-    text = _NOWIKI.sub(lambda match: _hold(held, match[2] or ""), text)
+    text = _EMPTY_NOWIKI.sub(lambda _: _hold(held, ""), text)
+    text = replaced(text, _NOWIKI, _END_TAG, lambda inner: _hold(held, inner))
     text = _SELF_CLOSED.sub(HOLE, text)
-    text = _REMOVED.sub(HOLE, text)
+    text = replaced(text, _REMOVED, _END_TAG, lambda _: HOLE)
     text = _VARIANTS.sub(_variant, text) if "-{" in text else text
     text = _brackets(_MARKS.sub("", text), files)
     text = _EXTERNAL.sub(lambda match: match[1] or match[2] or HOLE, text)

@@ -358,6 +358,17 @@ def test_latex_shows_what_a_reader_would_see(source: str, expected: str) -> None
     assert paper.outline.text() == expected
 
 
+def test_a_paper_is_the_uppermost_folder_that_holds_latex(tmp_path: Path) -> None:
+    source = "\\documentclass{article}\\begin{document}" + prose(1, 20) + "\\input{parts/two}\\end{document}"
+    for name, text in {"set/README": "papers", "set/a/main.tex": source, "set/a/parts/two.tex": prose(2), "set/b/main.tex": source}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    rows, skips = read_all(Arxiv(path="x", licences="any"), [str(tmp_path)])
+    assert [row["unit"] for row in rows] == ["set/a", "set/b"]
+    assert prose(2)[:40] in rows[0]["text"]
+    assert [(skip.file, skip.reason) for skip in skips] == [("set/README", "not LaTeX")]
+
+
 def test_macros_without_end_are_not_expanded_and_the_paper_says_so(tmp_path: Path) -> None:
     bomb = "".join(
         f"\\newcommand{{\\m{chr(98 + n)}}}{{{chr(92)}m{chr(97 + n)}" * 1 + f"{chr(92)}m{chr(97 + n)} " * 9 + "}" for n in range(12)

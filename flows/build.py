@@ -205,7 +205,7 @@ def _command(parsed: argparse.Namespace) -> int:
     if parsed.sample:
         raise usage("goes with --plan", "Add --plan, or leave it out.", place="--sample")
     watch = watcher()
-    fetching.announce = lambda line: print(line, file=sys.stderr, flush=True)
+    fetching.announce = watch.brought
     with interruptible():
         dataset = _run(parsed.recipe, options, watch) if options.runner != "direct" else _directly(plan, site, out, options, watch)
     _show(dataset, as_json=parsed.json)

@@ -1,6 +1,7 @@
 """Showing how a build goes: bars on a terminal, lines elsewhere; the table and the rows at its end."""
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SHOWN_CHARS = 240
+SAID_SECONDS = 2.0
 
 
 class Quiet:
@@ -24,6 +26,9 @@ class Quiet:
     def jobs(self, stage: Stage, total: int, cached: int) -> None:
         """A stage has jobs."""
 
+    def brought(self, name: str, units: int, of: int, so_far: int) -> None:
+        """A source has brought so many of its units, and so many bytes."""
+
     def end(self, stage: Stage, result: Result) -> None:
         """A stage has ended."""
 
@@ -32,7 +37,16 @@ class Quiet:
 
 
 class Lines(Quiet):
-    """A line for each stage, on stderr."""
+    """A line for each stage, on stderr, and one now and then while bytes come."""
+
+    def __init__(self) -> None:
+        self._said_at = time.monotonic()
+
+    def brought(self, name: str, units: int, of: int, so_far: int) -> None:
+        """Tell how far a source has come, every SAID_SECONDS at most."""
+        if time.monotonic() - self._said_at >= SAID_SECONDS:
+            self._said_at = time.monotonic()
+            print(f"{name}: {_so_far(units, of, so_far)}", file=sys.stderr, flush=True)
 
     def end(self, stage: Stage, result: Result) -> None:
         """Tell what each step kept."""
@@ -66,6 +80,11 @@ class Bars(Quiet):
         """Set the bar's length to the jobs."""
         self._progress.update(self._bars[stage.name], total=total, completed=cached)
 
+    def brought(self, name: str, units: int, of: int, so_far: int) -> None:
+        """Fill the source's bar by its units, and tell the bytes."""
+        if name in self._bars:
+            self._progress.update(self._bars[name], total=of, completed=units, told=_so_far(units, of, so_far))
+
     def end(self, stage: Stage, result: Result) -> None:
         """Fill the bar, and tell what the stage kept."""
         last = result.reports[-1] if result.reports else None
@@ -76,6 +95,10 @@ class Bars(Quiet):
     def close(self) -> None:
         """Leave the bars as they are."""
         self._progress.stop()
+
+
+def _so_far(units: int, of: int, so_far: int) -> str:
+    return f"{units:,} of {of:,} brought, {so_far / 1e6:.1f} MB"
 
 
 def watcher() -> Quiet:

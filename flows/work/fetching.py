@@ -23,13 +23,13 @@ from tasks.store.spool import ParquetSpool, file_info, spool_folder
 SKIPS = {"file": pl.String, "place": pl.String, "reason": pl.String}
 
 
-EVERY_SECONDS = 2.0
-"""Time between two lines that tell how far fetching has come."""
+EVERY_SECONDS = 0.5
+"""Time between two words about how far fetching has come."""
 
 
-def announce(line: str) -> None:
-    """Tell how far fetching has come; the command line puts its own in this place."""
-    del line
+def announce(name: str, units: int, of: int, so_far: int) -> None:
+    """Tell how many units and bytes a step has brought; the command line puts its own in this place."""
+    del name, units, of, so_far
 
 
 class _Progress:
@@ -48,7 +48,7 @@ class _Progress:
         self._bytes[url] = so_far
         if time.monotonic() - self._told_at >= EVERY_SECONDS:
             self._told_at = time.monotonic()
-            announce(f"{self._name}: {self._done} of {self._units} brought, {sum(self._bytes.values()) / 1e6:.1f} MB")
+            announce(self._name, self._done, self._units, sum(self._bytes.values()))
 
     def unit_came(self) -> None:
         """Count a unit."""

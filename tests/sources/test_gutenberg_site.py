@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flows import progress
 from flows.build import build, main
 from flows.work import fetching
 from tasks.clients import web as module
@@ -245,6 +246,7 @@ def test_fetching_tells_how_far_it_has_come(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(fetching, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "SAID_SECONDS", 0.0)
     (tmp_path / "r.yaml").write_text(recipe(site, "books: [7, 12]"))
     assert main(["r.yaml", "--runner", "direct"]) == 0
     assert "books: 0 of 2 brought, 0.0 MB" in capsys.readouterr().err

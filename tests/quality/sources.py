@@ -97,10 +97,13 @@ def _articles(unit: Unit) -> Iterator[str]:
 
 def _bare(source: str) -> str:
     source = re.sub(r"<!--.*?-->|<ref[^>]*/>|<ref.*?</ref>|<(?:gallery|math|timeline|nowiki)\b.*?</\w+>", " ", source, flags=re.DOTALL)
+    source = re.sub(r"-\{(?:[^{}|;]*\||(?:[a-z-]+:)?([^{};]*);?[^{}]*)\}-", r"\1", source)
+    source = re.sub(r"(?<=\w)\{\{[^{}]*\}\}(?=\w)", "", source)
     for pattern in (
         r"\{\{[^{}]*\}\}",
         r"\{\|(?:(?!\{\|).)*?\|\}",
         rf"\[\[(?:{'|'.join(FILES)}|[a-z-]{{2,12}}):(?:[^\[\]]|\[\[[^\[\]]*\]\])*\]\]",
+        r"\[\[[^\[\]|:\n]{2,30}:[^\[\]|\n]*\.(?:jpe?g|png|svg|gif|ogg|webm)\s*(?:\|(?:[^\[\]]|\[\[[^\[\]]*\]\])*)?\]\]",
     ):
         before = ""
         while before != source:

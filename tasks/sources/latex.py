@@ -160,6 +160,8 @@ def _other(name: str, bare: str, tokens: list[str], state: _State) -> None:
         _group(tokens)
     while bare.startswith("index") and tokens[-1:] == ["{"]:
         _group(tokens)
+    if bare.endswith("label") and tokens[-1:] == ["{"]:
+        _group(tokens)
 
 
 def _length(tokens: list[str]) -> None:

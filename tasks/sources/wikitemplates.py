@@ -30,7 +30,12 @@ def _last(placed: list[str]) -> str:
     return placed[-1] if placed else ""
 
 
-def _convert(placed: list[str]) -> str:
+_POWERS = {"e3": "thousand", "e6": "million", "e9": "billion", "e12": "trillion"}
+_POWER = re.compile(r"(e(?:3|6|9|12))(?=[a-zA-Z])")
+
+
+def _convert(given: list[str]) -> str:
+    placed = [_POWER.sub(lambda found: f"{_POWERS[found[1]]} ", part) if place else part for place, part in enumerate(given)]
     if len(placed) >= 4 and placed[1] in ("-", "–", "to", "and", "x", "by", "or"):
         joiner = "–" if placed[1] in ("-", "–") else f" {placed[1]} "
         return f"{placed[0]}{joiner}{placed[2]} {placed[3]}"

@@ -213,12 +213,12 @@ def test_bytes_become_text_whatever_they_declare(data: bytes, text: str, encodin
 
 def test_wikitext_loses_its_markup_and_keeps_its_words() -> None:
     source = (
-        "{{Infobox|a=[[b]]|c={{d}}}}\n'''Lorry''' (from {{lang|fr|lorrie}}, {{IPA|x}}) is {{convert|12|km|mi}} [[road|long]].<ref>no</ref>\n\n"
+        "{{Infobox|a=[[b]]|c={{d}}}}\n'''Lorry''' (from {{lang|fr|lorrie}}, {{IPA|x}}) is {{convert|12|km|mi}} [[road|long]], {{cvt|3|e6carat|kg}}.<ref>no</ref>\n\n"
         "[[File:x.jpg|thumb|A [[caption]]]]\n== Use ==\n* first [[item]]\n* second\n{| class=x\n| cell\n|}\nAfter<!-- no --> it &amp; all. [http://x.y shown]\n"
         "[[Category:Cars]]"
     )
     outline = read_wikitext(source)
-    assert outline.text() == "Lorry (from lorrie) is 12 km long.\n\nfirst item\nsecond\n\nAfter it & all. shown"
+    assert outline.text() == "Lorry (from lorrie) is 12 km long, 3 million carat.\n\nfirst item\nsecond\n\nAfter it & all. shown"
     (section,) = outline.sections()
     assert (section["title"], section["level"]) == ("Use", 2)
     assert outline.text().encode()[section["start"] :].decode().startswith("first item")

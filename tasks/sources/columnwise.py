@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
+import orjson
 import polars as pl
 
 from tasks.frames import DOCUMENTS, PAIRS, conform
@@ -17,6 +18,8 @@ KNOWN = ("title", "url", "licence", "language", "created", "group")
 """Fields that are taken by their names where a record has them."""
 UNUSUAL = frozenset({"authors", "private", "span"})
 LINE = "line in block"
+NOTHING = (":null", ':""', ":[]")
+"""Members that `attrs` leaves out."""
 NO_SPACE = r"[^\s\x1c-\x1f]"
 """What Python's strip leaves something of."""
 
@@ -55,26 +58,38 @@ def asked_of(columns: Mapping[str, str]) -> Asked | None:
     return Asked(ours | known, frozenset(ours), UNUSUAL | (columns.keys() - ours.keys() - {"text"}))
 
 
+def json_text(name: str) -> str:
+    """Write a name as JSON does."""
+    return orjson.dumps(name).decode()
+
+
 def documents(block: Block, asked: Asked, origin: Origin) -> tuple[pl.DataFrame, Iterator[Row]]:
     """Give the documents of a block, with their lines in it as LINE, and the records of lines read by themselves."""
     from tasks.text.jsonlines import FINE, ODD
 
     found = block.strings(list(asked.columns))
-    told: dict[int, str | None] = {}
-    for line, rest in found.rest.items():
+    told = found.told
+    if told is None:
+        told = pl.Series(None, [None], dtype=pl.String).new_from_index(0, len(found.state))
+        looked_at = list(found.rest)
+    else:
+        looked_at = told.str.contains_any([*NOTHING, *map(json_text, asked.unusual)]).arg_true().to_list()
+    changed: dict[int, str | None] = {}
+    for line in looked_at:
+        rest = found.rest[line]
         try:
-            told[line] = attrs(rest)
+            changed[line] = attrs(rest)
         except RecursionError:
             found.state[line] = ODD
         if not asked.unusual.isdisjoint(rest):
             found.state[line] = ODD
+    told = told.scatter(list(changed), pl.Series(list(changed.values()), dtype=pl.String))
     rows = found.columns.rename(dict(asked.columns))
     whole = (pl.col(asked.columns[name]).is_not_null() for name in asked.required)
     fit = rows.select(pl.all_horizontal(pl.col("text").str.contains(NO_SPACE).fill_null(value=False), *whole)).to_series().to_numpy()
     fine = found.state == FINE
     lines = np.flatnonzero(fine & fit)
-    leftover = pl.Series("attrs", list(map(told.get, lines.tolist())), dtype=pl.String)
-    kept = rows.filter(pl.Series(fine & fit)).hstack([pl.Series(LINE, lines), leftover])
+    kept = rows.hstack([told.alias("attrs")]).filter(pl.Series(fine & fit)).hstack([pl.Series(LINE, lines)])
     odd = np.flatnonzero((found.state == ODD) | (fine & ~fit)).tolist()
     return _with_origin(kept, block.first, origin), block.rows_at(odd, found.ends)
 

@@ -14,7 +14,8 @@ import polars as pl
 
 from tasks.sources.charset import decode
 from tasks.sources.opening import Unreadable, capped
-from tasks.text.arrow import strings
+from tasks.sources.origin import SORTED
+from tasks.text.arrow import Buffers, ranges, strings
 
 if TYPE_CHECKING:
     from tasks.text.jsonlines import Found
@@ -43,6 +44,8 @@ class Strings(NamedTuple):
     """Whether a line is FINE, BLANK, or ODD: to be read by itself."""
     rest: dict[int, dict[str, Any]]
     """The other members of the lines that have any."""
+    told: pl.Series | None
+    """What `rest` is written as, null where there is none, if it is written sorted and compact throughout the block."""
     ends: npt.NDArray[np.int64]
     """Where in the block the lines end."""
 
@@ -58,7 +61,9 @@ class Block:
     @cached_property
     def newlines(self) -> int:
         """How many of its lines are ended."""
-        return int(np.count_nonzero(np.frombuffer(self.data or b"", np.uint8) == NEWLINE))
+        from tasks.text.jsonlines import newlines
+
+        return newlines(np.frombuffer(self.data or b"", np.uint8))
 
     def rows(self) -> Iterator[Row]:
         """Read each line by itself."""
@@ -90,7 +95,7 @@ class Block:
         state = held.state
         state[[*np.flatnonzero(np.diff(held.ends, prepend=-1) > MAX_LINE_BYTES), *broken]] = ODD
         columns = {name: strings(held.text[k], held.starts[k]).set(pl.Series(~held.there[k]), None) for k, name in enumerate(names)}
-        return Strings(pl.DataFrame(columns), state, rest, held.ends)
+        return Strings(pl.DataFrame(columns), state, rest, _told(held, others, rest) if rest and not broken else None, held.ends)
 
 
 def _parsed(held: "Found", others: npt.NDArray[np.int64]) -> tuple[dict[int, dict[str, Any]], list[int]]:
@@ -106,6 +111,18 @@ def _parsed(held: "Found", others: npt.NDArray[np.int64]) -> tuple[dict[int, dic
             except orjson.JSONDecodeError:
                 broken.append(line)
         return rest, broken
+
+
+def _told(held: "Found", others: npt.NDArray[np.int64], rest: dict[int, dict[str, Any]]) -> pl.Series | None:
+    """Give the text of the other members on each line, if all are written as they would be here."""
+    try:
+        same = orjson.dumps(list(rest.values()), option=SORTED) == held.rest[: held.rests[-1]].tobytes()
+    except TypeError:  # numbers of more than 64 bits, nesting too deep
+        same = False
+    if not same:
+        return None
+    written = ranges(Buffers(held.rest, held.rests), others, np.zeros(len(others), np.int64), np.diff(held.rests)[others] - 1)
+    return pl.Series(None, [None], dtype=pl.String).new_from_index(0, len(held.state)).scatter(others, written)
 
 
 def lines(stream: Iterator[bytes]) -> Iterator[Row]:

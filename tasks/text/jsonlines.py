@@ -63,6 +63,15 @@ def found(data: Bytes, lines: int, names: list[bytes]) -> Found:
 
 
 @kernel
+def newlines(data: Bytes) -> int:
+    """Count the newlines."""
+    count = 0
+    for byte in data:
+        count += byte == NEWLINE
+    return count
+
+
+@kernel
 def _read(data: Bytes, names: Bytes, bounds: Offsets, held: Found) -> None:
     """Read all lines."""
     cursors = np.zeros(len(held.text), np.int64)
@@ -140,9 +149,27 @@ def _member(
     stop = _value_end(data, at)
     if stop >= 0:
         held.rest[size] = OPEN if size == first else COMMA
-        held.rest[size + 1 : size + 1 + stop - key] = data[key:stop]
-        size += 1 + stop - key
+        size = _compact(data, key, stop, held.rest, size + 1)
     return stop, size
+
+
+@kernel
+def _compact(data: Bytes, at: int, end: int, out: Bytes, size: int) -> int:
+    """Copy a member without the white space between its parts; the place after it is given."""
+    quoted = False
+    while at < end:
+        byte = data[at]
+        if quoted and byte == BACKSLASH:
+            out[size] = byte
+            at, size = at + 1, size + 1
+            byte = data[at]
+        elif byte == QUOTE:
+            quoted = not quoted
+        if quoted or not _SPACE[byte]:
+            out[size] = byte
+            size += 1
+        at += 1
+    return size
 
 
 @kernel

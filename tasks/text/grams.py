@@ -1,0 +1,178 @@
+"""Word n-grams that come again within a text: one growing hash for each place where one may still begin.
+
+Where the words from a place on, n - 1 of them, occur once, no n-gram that begins there comes again;
+so the places to look at shrink fast. Tables are marked with an epoch instead of being emptied.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.text.arrow import Counts, Hashes, Offsets
+from tasks.text.hashing import GOLDEN, mix
+from tasks.text.kernel import kernel
+
+TOP = (2, 3, 4)
+DUPLICATE = (5, 6, 7, 8, 9, 10)
+NAMES = (*(f"top_{n}" for n in TOP), *(f"duplicate_{n}" for n in DUPLICATE))
+
+
+Small = npt.NDArray[np.int32]
+
+
+class Table(NamedTuple):
+    """An open-addressed table of hashes; a slot holds something where its epoch is the present one."""
+
+    keys: Hashes
+    epochs: npt.NDArray[np.uint32]
+    counts: Small
+    firsts: Small
+    epoch: npt.NDArray[np.uint32]
+    """The present epoch, in one place."""
+
+
+class Places(NamedTuple):
+    """Where n-grams may begin, with their hashes and their slots."""
+
+    grams: Hashes
+    at: Small
+    slots: Offsets
+
+
+@kernel
+def table_size(entries: int) -> int:
+    """Give the power of two that keeps a table of `entries` half empty."""
+    size = 16
+    while size < 2 * entries + 2:
+        size *= 2
+    return size
+
+
+@kernel
+def table_for(entries: int) -> Table:
+    """Make a table for at most so many entries; what is not used takes no memory."""
+    size = table_size(entries)
+    return Table(
+        np.empty(size, np.uint64), np.zeros(size, np.uint32), np.empty(size, np.int32), np.empty(size, np.int32), np.zeros(1, np.uint32)
+    )
+
+
+@kernel
+def places_for(entries: int) -> Places:
+    """Make room for at most so many places."""
+    return Places(np.empty(entries, np.uint64), np.empty(entries, np.int32), np.empty(entries, np.int64))
+
+
+@kernel
+def slot_of(table: Table, mask: int, value: np.uint64) -> int:
+    """Give the slot that holds a hash, or the empty one where it belongs."""
+    at = np.int64(value & np.uint64(mask))
+    while table.epochs[at] == table.epoch[0] and table.keys[at] != value:
+        at = (at + 1) & mask
+    return at
+
+
+@kernel
+def known(table: Table, mask: int, value: np.uint64) -> bool:
+    """Add a hash to the table; tell whether it was there."""
+    at = slot_of(table, mask, value)
+    if table.epochs[at] == table.epoch[0]:
+        return True
+    table.epochs[at] = table.epoch[0]
+    table.keys[at] = value
+    return False
+
+
+@kernel
+def repeated(words: Hashes, chars: Offsets, count: int, peer: bool, table: Table, places: Places, out: Counts) -> None:
+    """Write the characters of NAMES for the words of a text.
+
+    `top_n`: in all occurrences of the commonest n-gram that comes again; of equally common ones the first.
+    `duplicate_n`: in words of n-grams that occurred before, each once. As `peer`, an n-gram that
+    occurs once is counted too, spaces between its words with it, and after one found n words are passed over.
+    """
+    mask = table_size(count) - 1
+    left = count
+    for place in range(count):
+        places.at[place], places.grams[place] = place, words[place]
+    for n in range(2, 11):
+        left = _grown(words, count, n, left, places)
+        _counted(table, mask, places, left)
+        if n <= 4:
+            out[n - 2] = _top(chars, count, n, peer, table, places, left)
+        left = _survivors(table, places, left)
+        if n >= 5:
+            out[n - 2] = _covered(chars, n, peer, table, places, left)
+
+
+@kernel
+def _grown(words: Hashes, count: int, n: int, left: int, places: Places) -> int:
+    """Add a word to the n-gram of each place; how many places are left is given."""
+    kept = 0
+    for k in range(left):
+        at = places.at[k]
+        if at + n <= count:
+            places.grams[kept] = mix((places.grams[k] * GOLDEN) ^ words[at + n - 1])
+            places.at[kept] = at
+            kept += 1
+    return kept
+
+
+@kernel
+def _counted(table: Table, mask: int, places: Places, left: int) -> None:
+    """Count equal n-grams, and note the slot of each place."""
+    table.epoch[0] += 1
+    for k in range(left):
+        slot = slot_of(table, mask, places.grams[k])
+        if table.epochs[slot] != table.epoch[0]:
+            table.epochs[slot] = table.epoch[0]
+            table.keys[slot] = places.grams[k]
+            table.counts[slot] = 0
+            table.firsts[slot] = places.at[k]
+        table.counts[slot] += 1
+        places.slots[k] = slot
+
+
+@kernel
+def _top(chars: Offsets, count: int, n: int, peer: bool, table: Table, places: Places, left: int) -> int:
+    """Give the characters in all occurrences of the commonest n-gram."""
+    best, first = 1, 0
+    for k in range(left):
+        slot = places.slots[k]
+        if table.counts[slot] > best:
+            best, first = table.counts[slot], table.firsts[slot]
+    if count < n or (best == 1 and not peer):
+        return 0
+    length = n - 1 if peer else 0
+    for k in range(first, first + n):
+        length += chars[k]
+    return length * best
+
+
+@kernel
+def _survivors(table: Table, places: Places, left: int) -> int:
+    """Keep the places of n-grams that come again; how many there are is given."""
+    kept = 0
+    for k in range(left):
+        if table.counts[places.slots[k]] > 1:
+            places.at[kept], places.grams[kept], places.slots[kept] = places.at[k], places.grams[k], places.slots[k]
+            kept += 1
+    return kept
+
+
+@kernel
+def _covered(chars: Offsets, n: int, peer: bool, table: Table, places: Places, left: int) -> int:
+    """Give the characters of words in n-grams that occurred before."""
+    total, covered = 0, 0
+    for k in range(left):
+        at, slot = places.at[k], places.slots[k]
+        if peer and at < covered:
+            continue
+        if table.counts[slot] > 0:
+            table.counts[slot] = -1
+            continue
+        for word in range(max(at, covered), at + n):
+            total += chars[word]
+        covered = at + n
+    return total

@@ -9,13 +9,13 @@ import numpy.typing as npt
 from tasks.text.arrow import Bytes
 from tasks.text.kernel import kernel
 
-SPACE, ALPHA, UPPER, DIGIT, WORD, END, ALONE, LOWER, SYMBOL, STOP, PREFIX, SUFFIX, QUOTE, HYPHEN, BREAK, INNER = (
+SPACE, ALPHA, UPPER, DIGIT, WORD, END, ALONE, LOWER, SYMBOL, STOP, PREFIX, SUFFIX, QUOTE, PUNCTUATION, BREAK, INNER = (
     1 << bit for bit in range(16)
 )
 """Bits: white space, letter, capital, digit, part of a word, end of a sentence, a word by itself, small letter.
 
 Those of the `datatrove` profile: no part of a word that counts, stop of a line, cut off before and
-after a word, quote, hyphen, end of a line. INNER marks the further bytes of a character.
+after a word, quote, punctuation by Unicode, end of a line. INNER marks the further bytes of a character.
 """
 
 LIMIT = 0x32400
@@ -76,7 +76,7 @@ def _add_peer_classes(classes: Classes) -> None:
         pictures = [point for point in range(first, last) if unicodedata.category(chr(point)) == "So"]
         classes[pictures] |= PREFIX | SUFFIX
     named = (
-        (_CUT_OFF + _QUOTES + "—–", PREFIX | SUFFIX), (_CURRENCIES + "§%=", PREFIX), (_QUOTES, QUOTE), ("-–—~", HYPHEN), (_BREAKS, BREAK),
+        (_CUT_OFF + _QUOTES + "—–", PREFIX | SUFFIX), (_CURRENCIES + "§%=", PREFIX), (_QUOTES, QUOTE), (_BREAKS, BREAK),
     )  # fmt: skip
     for signs, bits in named:
         classes[[ord(sign) for sign in signs]] |= bits
@@ -95,7 +95,7 @@ def _class_of(char: str) -> int:
         bits |= END
     elif unicodedata.category(char) in ("Mn", "Mc"):
         bits |= WORD
-    return bits
+    return bits | (PUNCTUATION if unicodedata.category(char)[0] == "P" else 0)
 
 
 @kernel

@@ -15,6 +15,8 @@ from tasks.text.kernel import kernel
 
 TOP = (2, 3, 4)
 DUPLICATE = (5, 6, 7, 8, 9, 10)
+PAPER, PEER = 0, 1
+"""Rae et al. 2021, or datatrove 0.10.1."""
 NAMES = (*(f"top_{n}" for n in TOP), *(f"duplicate_{n}" for n in DUPLICATE))
 
 
@@ -85,12 +87,13 @@ def known(table: Table, mask: int, value: np.uint64) -> bool:
 
 
 @kernel
-def repeated(words: Hashes, chars: Offsets, count: int, peer: bool, table: Table, places: Places, out: Counts) -> None:
+def repeated(words: Hashes, chars: Offsets, count: int, rule: int, table: Table, places: Places, out: Counts) -> None:
     """Write the characters of NAMES for the words of a text.
 
-    `top_n`: in all occurrences of the commonest n-gram that comes again; of equally common ones the first.
-    `duplicate_n`: in words of n-grams that occurred before, each once. As `peer`, an n-gram that
-    occurs once is counted too, spaces between its words with it, and after one found n words are passed over.
+    `top_n`: in all occurrences of the n-gram that covers most of them and comes again. `duplicate_n`: in
+    words of n-grams that occurred before, each once. By the rule PEER, of top n-grams the commonest counts,
+    the first of those and even if it occurs once, with the spaces between its words; and after a
+    duplicate one n words are passed over.
     """
     mask = table_size(count) - 1
     left = count
@@ -100,10 +103,10 @@ def repeated(words: Hashes, chars: Offsets, count: int, peer: bool, table: Table
         left = _grown(words, count, n, left, places)
         _counted(table, mask, places, left)
         if n <= 4:
-            out[n - 2] = _top(chars, count, n, peer, table, places, left)
+            out[n - 2] = _top(chars, count, n, rule, table, places, left)
         left = _survivors(table, places, left)
         if n >= 5:
-            out[n - 2] = _covered(chars, n, peer, table, places, left)
+            out[n - 2] = _covered(chars, n, rule, table, places, left)
 
 
 @kernel
@@ -135,19 +138,26 @@ def _counted(table: Table, mask: int, places: Places, left: int) -> None:
 
 
 @kernel
-def _top(chars: Offsets, count: int, n: int, peer: bool, table: Table, places: Places, left: int) -> int:
-    """Give the characters in all occurrences of the commonest n-gram."""
-    best, first = 1, 0
+def _top(chars: Offsets, count: int, n: int, rule: int, table: Table, places: Places, left: int) -> int:
+    """Give the characters in all occurrences of the n-gram that covers most of them; as PEER, of the commonest and first."""
+    best, most = 0, 1
     for k in range(left):
         slot = places.slots[k]
-        if table.counts[slot] > best:
-            best, first = table.counts[slot], table.firsts[slot]
-    if count < n or (best == 1 and not peer):
-        return 0
-    length = n - 1 if peer else 0
+        times = table.counts[slot]
+        if times > 1 and (rule != PEER or times > most):
+            length = _length(chars, table.firsts[slot], n) + (n - 1 if rule == PEER else 0)
+            best, most = max(best, times * length) if rule != PEER else times * length, times
+    if most == 1 and rule == PEER and count >= n:
+        return _length(chars, 0, n) + n - 1
+    return best
+
+
+@kernel
+def _length(chars: Offsets, first: int, n: int) -> int:
+    total = 0
     for k in range(first, first + n):
-        length += chars[k]
-    return length * best
+        total += chars[k]
+    return total
 
 
 @kernel
@@ -162,12 +172,12 @@ def _survivors(table: Table, places: Places, left: int) -> int:
 
 
 @kernel
-def _covered(chars: Offsets, n: int, peer: bool, table: Table, places: Places, left: int) -> int:
+def _covered(chars: Offsets, n: int, rule: int, table: Table, places: Places, left: int) -> int:
     """Give the characters of words in n-grams that occurred before."""
     total, covered = 0, 0
     for k in range(left):
         at, slot = places.at[k], places.slots[k]
-        if peer and at < covered:
+        if rule == PEER and at < covered:
             continue
         if table.counts[slot] > 0:
             table.counts[slot] = -1

@@ -1,36 +1,292 @@
-"""Lines of texts with what the C4 rules ask of each."""
+"""Lines of texts with what the C4 rules ask of each, and what those rules leave of a text.
 
+A line is what stands between newlines, or by the rule PEER what Python's splitlines gives. Citation
+marks (`[1]`, `[edit]`, `[citation needed]`) are no part of it. Source: tensorflow_datasets' c4_utils.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
-from tasks.text.structure import structure
+from tasks.text.arrow import Bytes, Hashes, Offsets, buffers
+from tasks.text.classes import BREAK, DIGIT, END, INNER, PUNCTUATION, SPACE, STOP, Classes, table
+from tasks.text.eights import load8
+from tasks.text.grams import PAPER, PEER
+from tasks.text.kernel import kernel
+from tasks.text.peertokens import STACK, Spans, abbreviations, peer_tokens
+from tasks.text.scratch import Scratch, after, before, classed, load, scratch_for, stripped
 
-POLICY = (
-    "javascript", "terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies",
+FIELDS = ("start", "end", "first", "last", "lead", "words", "longest", "sentences", "flags")
+START, STOPS_AT, FIRST, LAST, LEAD, WORDS, LONGEST, SENTENCES, FLAGS = range(9)
+ENDED, SCRIPT, POLICY, LOREM, CURLY, BLANK, PARTED = (1 << bit for bit in range(7))
+"""Flags: ends in a mark, names JavaScript, names a policy, holds `lorem ipsum`, holds `{`, holds nothing, has a newline behind it."""
+NEWLINE, DOT, OPEN, CLOSE = 10, 46, 91, 93
+_PHRASES = (
+    ("javascript", SCRIPT), ("lorem ipsum", LOREM), ("terms of use", POLICY), ("privacy policy", POLICY), ("cookie policy", POLICY),
+    ("uses cookies", POLICY), ("use of cookies", POLICY), ("use cookies", POLICY),
 )  # fmt: skip
-"""Phrases whose lines C4 takes out; tensorflow_datasets, c4_utils."""
+_MARKS = ('.?!"”’。！？', ".?!\"'")
+"""What may end a line: here, and by the rule PEER."""
+_NOTES = ("[edit]", "[citation needed]")
 
-END_MARK = r'(?:[.?!"]|[”’。！？])\s*$'
-ELLIPSIS = r"(?:\.\.\.|…)\s*$"
+
+class Words(NamedTuple):
+    """Phrases in small letters, end to end, and what each means."""
+
+    text: Bytes
+    bounds: Offsets
+    flags: Offsets
+    notes: int
+    """From here on they are notes in brackets, to be left out."""
+    rule: int
+    known: Hashes
+    marks: npt.NDArray[np.uint32]
 
 
-def lines(texts: pl.Series) -> pl.Series:
-    """Give each text's lines as a list of {start, end, words, longest, sentences, ended, policy, blank}.
+def _words(rule: int) -> Words:
+    phrases = [*_PHRASES, *((note, 0) for note in _NOTES)]
+    text = "".join(phrase for phrase, _ in phrases).encode()
+    bounds = np.cumsum([0, *(len(phrase) for phrase, _ in phrases)])
+    flags = np.array([flag for _, flag in phrases], np.int64)
+    marks = np.array([ord(mark) for mark in _MARKS[rule]], np.uint32)
+    return Words(np.frombuffer(text + bytes(8), np.uint8), bounds, flags, len(_PHRASES), rule, abbreviations(), marks)
 
-    `start` and `end` are bytes and take in the line's end; `ended`: the line ends in a terminal mark
-    and not in an ellipsis; `policy`: it holds one of POLICY, in any case.
+
+@kernel
+def _is_phrase(text: Bytes, at: int, words: Words, which: int) -> int:
+    """Give the length of a phrase that stands at `at` in any case; 0 where it does not."""
+    for k in range(words.bounds[which], words.bounds[which + 1]):
+        byte = text[at + k - words.bounds[which]]
+        byte = byte | 0x20 if 65 <= byte <= 90 else byte
+        if byte != words.text[k]:
+            return 0
+    return words.bounds[which + 1] - words.bounds[which]
+
+
+@kernel
+def _citation(room: Scratch, at: int, words: Words) -> int:
+    """Give the end of a citation mark at `at`; where there is none, `at`."""
+    stop = at + 1
+    while room.marks[stop] & (DIGIT | INNER):
+        stop += 1
+    if room.text[stop] == CLOSE:
+        return stop + 1
+    for which in range(words.notes, len(words.bounds) - 1):
+        if (room.text[at + 1] | 0x20) == words.text[words.bounds[which] + 1] and _is_exactly(room.text, at, words, which):
+            return at + words.bounds[which + 1] - words.bounds[which]
+    return at
+
+
+@kernel
+def _is_exactly(text: Bytes, at: int, words: Words, which: int) -> bool:
+    same = True
+    for k in range(words.bounds[which], words.bounds[which + 1]):
+        same &= text[at + k - words.bounds[which]] == words.text[k]
+    return same
+
+
+@kernel
+def _flags(text: Bytes, start: int, end: int, words: Words) -> int:
+    """Find the phrases and `{` on a line."""
+    flags = 0
+    for at in range(start, end):
+        byte = text[at]
+        if byte == 123:
+            flags |= CURLY
+        byte |= 0x20
+        if byte == 106 or byte == 108 or byte == 112 or byte == 116 or byte == 117 or byte == 99:
+            eight = load8(text, at) | np.uint64(0x2020202020202020)
+            for which in range(words.notes):
+                if eight == load8(words.text, words.bounds[which]) and _is_phrase(text, at, words, which) > 0:
+                    flags |= words.flags[which]
+    return flags
+
+
+@kernel
+def _ended(room: Scratch, start: int, end: int, words: Words) -> bool:
+    """Tell whether a line ends in one of the marks, and not in an ellipsis."""
+    if start >= end:
+        return False
+    text, last = room.text, before(room.marks, end)
+    point = np.uint32(text[last])
+    if point >= 0x80:
+        point = np.uint32((text[last] & 0x0F) << 12 | (text[last + 1] & 0x3F) << 6 | (text[last + 2] & 0x3F))
+    dots = end - start >= 3 and text[end - 1] == DOT and text[end - 2] == DOT and text[end - 3] == DOT
+    found = False
+    for mark in words.marks:
+        found |= mark == point
+    return found and not dots
+
+
+@kernel
+def _run_lengths(marks: Classes, start: int, end: int) -> tuple[int, int]:
+    """Count the runs without white space, and the characters of the longest."""
+    count, chars, longest = 0, 0, 0
+    for at in range(start, end):
+        kind = marks[at]
+        if kind & SPACE:
+            chars = 0
+        elif not kind & INNER:
+            count += chars == 0
+            chars += 1
+            longest = max(longest, chars)
+    return count, longest
+
+
+@kernel
+def _sentences(room: Scratch, start: int, end: int, words: Words, out: Spans) -> int:
+    """Count the sentences of a line."""
+    count = 0
+    if words.rule == PEER:
+        tokens = peer_tokens(room.text, room.marks, (start, end), words.known, out)
+        return sentences_of(room, out, tokens)
+    open_one = False
+    for at in range(start, end):
+        kind = room.marks[at]
+        if kind & END:
+            count += open_one
+            open_one = False
+        elif not kind & (SPACE | INNER) and room.text[at] != 34:
+            open_one = True
+    return count + open_one
+
+
+@kernel
+def sentences_of(room: Scratch, out: Spans, tokens: int) -> int:
+    """Count sentences as a sentencizer does: one begins after a token that is a stop, where no punctuation follows."""
+    count, ended = min(tokens, 1), False
+    for token in range(tokens):
+        start, end = out.starts[token], out.ends[token]
+        stop = after(room.marks, start) == end and (room.marks[start] & STOP) != 0
+        if ended and not stop and not _is_punctuation(room, start, end):
+            count, ended = count + 1, False
+        elif stop:
+            ended = True
+    return count
+
+
+@kernel
+def _is_punctuation(room: Scratch, start: int, end: int) -> bool:
+    """Tell whether all characters are punctuation by Unicode."""
+    every = True
+    for at in range(start, end):
+        every &= (room.marks[at] & (PUNCTUATION | INNER)) != 0
+    return every
+
+
+class Found(NamedTuple):
+    """Records of lines, FIELDS each, and citation marks by their start and end in the text; both as many as `counts` says."""
+
+    lines: npt.NDArray[np.uint32]
+    notes: npt.NDArray[np.uint32]
+    counts: Offsets
+
+
+@kernel
+def _line_end(room: Scratch, at: int, size: int, rule: int) -> tuple[int, int]:
+    """Give the end of the line at `at`, and the start of the next."""
+    while at < size and not (room.text[at] == NEWLINE or (rule == PEER and room.marks[at] & BREAK)):
+        at += 1
+    if at == size:
+        return at, at + 1
+    return at, at + 2 if rule == PEER and room.text[at] == 13 and room.text[at + 1] == NEWLINE else after(room.marks, at)
+
+
+@kernel
+def _without_notes(room: Scratch, first: int, last: int, words: Words, spare: Bytes, notes: npt.NDArray[np.uint32]) -> tuple[int, int]:
+    """Copy a line without its citation marks, and note where they are; the length of what is left and their number are given."""
+    size, count, at = 0, 0, first
+    while at < last:
+        stop = _citation(room, at, words) if room.text[at] == OPEN else at
+        if stop > at and stop <= last:
+            notes[count, 0], notes[count, 1] = at, stop
+            count, at = count + 1, stop
+        else:
+            spare[size] = room.text[at]
+            size, at = size + 1, at + 1
+    return size, count
+
+
+@kernel
+def _lead(room: Scratch, at: int, end: int, notes: npt.NDArray[np.uint32]) -> int:
+    """Give where a line begins once the citation marks before it, and the white space after them, are gone."""
+    for note in notes:
+        if at < end and note[0] == at:
+            at = note[1]
+            while at < end and room.marks[at] & SPACE:
+                at = after(room.marks, at)
+    return at
+
+
+@kernel
+def _line(room: Scratch, spare: Scratch, span: tuple[int, int], classes: Classes, words: Words, out: Spans, found: Found) -> None:
+    """Write the record of a line."""
+    first, last = stripped(room.marks, span[0], span[1])
+    record = found.lines[found.counts[0]]
+    record[WORDS], record[LONGEST] = _run_lengths(room.marks, first, last)
+    cited = False
+    for at in range(first, last):
+        cited |= room.text[at] == OPEN
+    view, start, end, lead = room, first, last, first
+    if cited:
+        end, count = _without_notes(room, first, last, words, spare.text, found.notes[found.counts[1] :])
+        lead = _lead(room, lead, last, found.notes[found.counts[1] : found.counts[1] + count])
+        found.counts[1] += count
+        classed(end, classes, spare)
+        view, start = spare, 0
+    record[FIRST], record[LAST], record[LEAD] = first, last, lead
+    record[SENTENCES] = _sentences(view, start, end, words, out)
+    flags = _flags(view.text, start, end, words) | (BLANK if first == last else 0)
+    flags |= PARTED if room.text[span[1]] == NEWLINE or (room.text[span[1] + 1] == NEWLINE and room.text[span[1]] == 13) else 0
+    record[FLAGS] = flags | (ENDED if _ended(view, start, end, words) else 0)
+
+
+@kernel
+def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Words, found: Found, firsts: Offsets) -> None:
+    largest = 0
+    for i in range(len(offsets) - 1):
+        largest = max(largest, offsets[i + 1] - offsets[i])
+    room, spare = scratch_for(largest), scratch_for(largest)
+    out = Spans(np.empty(largest + 1, np.int64), np.empty(largest + 1, np.int64), np.empty(STACK, np.int64))
+    for i in range(len(offsets) - 1):
+        size = offsets[i + 1] - offsets[i]
+        load(data, offsets[i], offsets[i + 1], classes, room)
+        at = 0
+        while at <= size:
+            end, following = _line_end(room, at, size, words.rule)
+            found.lines[found.counts[0], START], found.lines[found.counts[0], STOPS_AT] = at, following
+            _line(room, spare, (at, end), classes, words, out, found)
+            found.counts[0] += 1
+            at = following
+        firsts[i + 1, 0], firsts[i + 1, 1] = found.counts
+
+
+def lines(texts: pl.Series, rule: int = PAPER) -> pl.DataFrame:
+    """Give each text's `lines_of`, a list of FIELDS, and `notes_of`, a list of the {start, end} of its citation marks; all in bytes.
+
+    `start` and `end` take in the line's end, `first` and `last` are without white space, `lead` also
+    without citation marks before it; `words` are runs
+    without it, `longest` the characters of the longest, `flags` the bits ENDED to PARTED.
     """
-    split = pl.DataFrame({"text": texts.fill_null("")}).with_row_index("row")
-    flat = split.select("row", line=pl.col("text").str.split("\n")).explode("line", empty_as_null=True)
-    measured = structure(flat["line"]).select(
-        words=pl.col("words").cast(pl.Int64), longest=pl.col("longest_word").cast(pl.Int64), sentences=pl.col("sentences").cast(pl.Int64)
+    held = buffers(texts)
+    breaks = int(np.isin(held.data, np.frombuffer(b"\n\r\x0b\x0c\x1c\x1d\x1e\x85\xa8\xa9", np.uint8)).sum())
+    brackets = int((held.data == OPEN).sum())
+    found = Found(
+        np.zeros((breaks + len(texts) + 1, len(FIELDS)), np.uint32), np.zeros((brackets + 1, 2), np.uint32), np.zeros(2, np.int64)
     )
-    flat = flat.hstack(measured).with_columns(size=pl.col("line").str.len_bytes().cast(pl.Int64) + 1)
-    end = pl.col("size").cum_sum().over("row")
-    table = flat.with_columns(
-        start=end - pl.col("size"),
-        end=end,
-        ended=pl.col("line").str.contains(END_MARK) & ~pl.col("line").str.contains(ELLIPSIS),
-        policy=pl.col("line").str.to_lowercase().str.contains_any(list(POLICY)),
-        blank=pl.col("line").str.strip_chars() == "",
-    ).select("row", pl.struct("start", "end", "words", "longest", "sentences", "ended", "policy", "blank").alias("lines"))
-    return table.group_by("row", maintain_order=True).agg("lines")["lines"]
+    firsts = np.zeros((len(texts) + 1, 2), np.int64)
+    _measure(held.data, held.offsets, table()[0], _words(rule), found, firsts)
+    of_lines = _lists(found.lines[: found.counts[0]], FIELDS, firsts[:, 0])
+    of_notes = _lists(found.notes[: found.counts[1]], ("start", "end"), firsts[:, 1])
+    return pl.DataFrame({"lines_of": of_lines, "notes_of": of_notes})
+
+
+def _lists(records: npt.NDArray[np.uint32], fields: tuple[str, ...], firsts: Offsets) -> pl.Series:
+    """Give records as a column of lists of structs."""
+    struct = pa.StructArray.from_arrays([pa.array(np.ascontiguousarray(records[:, k])) for k in range(len(fields))], list(fields))
+    series = pl.from_arrow(pa.LargeListArray.from_arrays(pa.array(firsts), struct))
+    assert isinstance(series, pl.Series)
+    return series

@@ -8,11 +8,11 @@ import polars as pl
 
 from tasks.text import grams
 from tasks.text.arrow import Buffers, Bytes, Counts, Hashes, Offsets, buffers
-from tasks.text.classes import ALPHA, BREAK, INNER, SPACE, STOP, SYMBOL, Classes, decode, table
-from tasks.text.grams import Places, Table, known, places_for, repeated, table_for, table_size
-from tasks.text.hashing import GOLDEN, mix
+from tasks.text.classes import ALPHA, BREAK, INNER, SPACE, STOP, SYMBOL, Classes, table
+from tasks.text.grams import PEER, Places, Table, known, places_for, repeated, table_for, table_size
 from tasks.text.kernel import kernel
-from tasks.text.peertokens import STACK, Spans, abbreviations, after, before, hash_bytes, peer_tokens
+from tasks.text.peertokens import STACK, Spans, abbreviations, hash_bytes, peer_tokens
+from tasks.text.scratch import PAD, Scratch, after, before, load, scratch_for, stripped
 from tasks.text.structure import STOP_WORDS
 
 NAMES = (
@@ -26,12 +26,10 @@ NAMES = (
  SPLIT, DUPLICATE, DUPLICATE_CHARS, PARAGRAPHS, DUPLICATE_PARAGRAPHS, DUPLICATE_PARAGRAPH_CHARS, GRAMS) = range(24)  # fmt: skip
 SHORT_LINE = 30
 NEWLINE, DOT = 10, 46
-PAD = 16
-"""Bytes behind a text that may be read."""
 
 
-class Scratch(NamedTuple):
-    """Room for one text: its bytes, their characters' classes, its tokens, and tables."""
+class Room(NamedTuple):
+    """Room for one text: its bytes and their classes, its tokens, and tables."""
 
     text: Bytes
     marks: Classes
@@ -43,39 +41,15 @@ class Scratch(NamedTuple):
 
 
 @kernel
-def scratch_for(size: int) -> Scratch:
+def _room_for(size: int) -> tuple[Scratch, Room]:
     """Make room for texts of at most so many bytes; what is not used takes no memory."""
-    return Scratch(
-        np.empty(size + PAD, np.uint8),
-        np.empty(size + PAD, np.uint16),
-        Spans(np.empty(size + PAD, np.int64), np.empty(size + PAD, np.int64), np.empty(STACK, np.int64)),
-        np.empty(size + PAD, np.uint64),
-        np.empty(size + PAD, np.int64),
-        table_for(size + PAD),
-        places_for(size + PAD),
-    )
+    held, size = scratch_for(size), size + PAD
+    spans = Spans(np.empty(size, np.int64), np.empty(size, np.int64), np.empty(STACK, np.int64))
+    return held, Room(held.text, held.marks, spans, np.empty(size, np.uint64), np.empty(size, np.int64), table_for(size), places_for(size))
 
 
 @kernel
-def load(data: Bytes, start: int, end: int, classes: Classes, room: Scratch) -> int:
-    """Copy a text and write the classes of its characters; their number is given."""
-    size = end - start
-    room.text[:size] = data[start:end]
-    room.text[size : size + PAD] = 0
-    chars, at = 0, 0
-    while at < size:
-        point, width = decode(room.text, at)
-        room.marks[at] = classes[point]
-        for k in range(1, width):
-            room.marks[at + k] = INNER
-        at += width
-        chars += 1
-    room.marks[size : size + PAD] = SPACE
-    return chars
-
-
-@kernel
-def _words(count: int, stops: Hashes, room: Scratch, out: Counts) -> None:
+def _words(count: int, stops: Hashes, room: Room, out: Counts) -> None:
     met = 0
     for token in range(count):
         chars, alphabetic, counted = 0, False, False
@@ -124,16 +98,6 @@ def ends_in_ellipsis(text: Bytes, start: int, end: int) -> bool:
 
 
 @kernel
-def stripped(marks: Classes, start: int, end: int) -> tuple[int, int]:
-    """Give a range without the white space at its ends, of any kind."""
-    while start < end and marks[start] & SPACE:
-        start = after(marks, start)
-    while end > start and marks[before(marks, end)] & SPACE:
-        end = before(marks, end)
-    return start, end
-
-
-@kernel
 def line_end(text: Bytes, marks: Classes, at: int, size: int) -> tuple[int, int]:
     """Give the end of the line at `at`, as Python's splitlines ends lines, and the start of the next."""
     while at < size and not marks[at] & BREAK:
@@ -144,7 +108,7 @@ def line_end(text: Bytes, marks: Classes, at: int, size: int) -> tuple[int, int]
 
 
 @kernel
-def _listed(size: int, room: Scratch, out: Counts) -> None:
+def _listed(size: int, room: Room, out: Counts) -> None:
     """Count lines, bullets and lines that end in an ellipsis."""
     at = 0
     while at < size:
@@ -158,7 +122,7 @@ def _listed(size: int, room: Scratch, out: Counts) -> None:
 
 
 @kernel
-def _lines(size: int, room: Scratch, out: Counts) -> None:
+def _lines(size: int, room: Room, out: Counts) -> None:
     """Count the lines between newlines that are not blank, and those between runs of newlines."""
     mask = table_size(int(out[NEWLINES]) + 2) - 1
     room.table.epoch[0] += 1
@@ -188,7 +152,7 @@ def _lines(size: int, room: Scratch, out: Counts) -> None:
 
 
 @kernel
-def _paragraphs(size: int, room: Scratch, out: Counts) -> None:
+def _paragraphs(size: int, room: Room, out: Counts) -> None:
     """Count the paragraphs of the stripped text, parted by two newlines or more."""
     at, size = stripped(room.marks, 0, size)
     mask = table_size(int(out[NEWLINES]) + 2) - 1
@@ -221,10 +185,10 @@ def _measure(data: Bytes, offsets: Offsets, classes: Classes, lexicon: tuple[Has
     largest = 0
     for i in range(len(out)):
         largest = max(largest, offsets[i + 1] - offsets[i])
-    room = scratch_for(largest)
+    held, room = _room_for(largest)
     for i in range(len(out)):
         size = offsets[i + 1] - offsets[i]
-        out[i, CHARS] = load(data, offsets[i], offsets[i + 1], classes, room)
+        out[i, CHARS] = load(data, offsets[i], offsets[i + 1], classes, held)
         if len(given.firsts) > 0:
             count = given.firsts[i + 1] - given.firsts[i]
             room.out.starts[:count] = given.starts[given.firsts[i] : given.firsts[i + 1]]
@@ -236,7 +200,7 @@ def _measure(data: Bytes, offsets: Offsets, classes: Classes, lexicon: tuple[Has
         _listed(size, room, out[i])
         _lines(size, room, out[i])
         _paragraphs(size, room, out[i])
-        repeated(room.hashes, room.chars, count, True, room.table, room.places, out[i, GRAMS:])
+        repeated(room.hashes, room.chars, count, PEER, room.table, room.places, out[i, GRAMS:])
 
 
 @functools.cache

@@ -11,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.text.arrow import Bytes, Hashes, Offsets
-from tasks.text.classes import ALPHA, DIGIT, HYPHEN, INNER, LOWER, PREFIX, QUOTE, SPACE, SUFFIX, UPPER, WORD, Classes
+from tasks.text.classes import ALPHA, DIGIT, INNER, LOWER, PREFIX, QUOTE, SPACE, SUFFIX, UPPER, WORD, Classes
 from tasks.text.eights import load8
 from tasks.text.hashing import GOLDEN, mix
 from tasks.text.kernel import inlined, kernel
+from tasks.text.scratch import after, before
 
 DOT, APOSTROPHE, PLUS = 46, 39, 43
 STACK = 256
@@ -45,24 +46,6 @@ def abbreviations() -> Hashes:
     """Give the sorted hashes of the abbreviations that keep their full stop."""
     padded = [np.frombuffer(word.encode() + bytes(8), np.uint8) for word in _ABBREVIATIONS.split()]
     return np.unique(np.array([hash_bytes(word, 0, len(word) - 8) for word in padded], np.uint64))
-
-
-@kernel
-def after(marks: Classes, at: int) -> int:
-    """Give the place of the next character."""
-    at += 1
-    while marks[at] & INNER:
-        at += 1
-    return at
-
-
-@kernel
-def before(marks: Classes, at: int) -> int:
-    """Give the place of the character before."""
-    at -= 1
-    while marks[at] & INNER:
-        at -= 1
-    return at
 
 
 class Spans(NamedTuple):
@@ -257,9 +240,17 @@ def _infix(text: Bytes, marks: Classes, at: int, end: int) -> int:
     right = marks[stop]
     if byte == DOT and stop - at > 1:
         return stop
-    if marks[at] & HYPHEN and left & (ALPHA | DIGIT) and right & ALPHA:
+    if _is_hyphen(text, at) and left & (ALPHA | DIGIT) and right & ALPHA:
         return stop
     return stop if stop - at == 1 and _parts(byte, left, right, text[stop]) else at
+
+
+@kernel
+def _is_hyphen(text: Bytes, at: int) -> bool:
+    """Tell a hyphen, a tilde and the two dashes."""
+    if text[at] == 45 or text[at] == 126:
+        return True
+    return text[at] == 0xE2 and text[at + 1] == 0x80 and (text[at + 2] == 0x93 or text[at + 2] == 0x94)
 
 
 @kernel

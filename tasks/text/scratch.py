@@ -1,0 +1,79 @@
+"""Room for one text at a time: its bytes with some behind them, and the class of each character."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tasks.text.arrow import Bytes
+from tasks.text.classes import INNER, SPACE, Classes, decode
+from tasks.text.kernel import kernel
+
+PAD = 16
+"""Bytes behind a text that may be read: zeros, of the class SPACE."""
+
+
+class Scratch(NamedTuple):
+    """A text and the classes of its characters; INNER marks their further bytes."""
+
+    text: Bytes
+    marks: Classes
+
+
+@kernel
+def scratch_for(size: int) -> Scratch:
+    """Make room for texts of at most so many bytes; what is not used takes no memory."""
+    return Scratch(np.empty(size + PAD, np.uint8), np.empty(size + PAD, np.uint16))
+
+
+@kernel
+def load(data: Bytes, start: int, end: int, classes: Classes, room: Scratch) -> int:
+    """Copy a text and class its characters; their number is given."""
+    room.text[: end - start] = data[start:end]
+    return classed(end - start, classes, room)
+
+
+@kernel
+def classed(size: int, classes: Classes, room: Scratch) -> int:
+    """Class the characters of the text that stands in the room; their number is given."""
+    room.text[size : size + PAD] = 0
+    chars, at = 0, 0
+    while at < size:
+        if room.text[at] < 128:
+            room.marks[at] = classes[room.text[at]]
+            at += 1
+        else:
+            point, width = decode(room.text, at)
+            room.marks[at] = classes[point]
+            room.marks[at + 1 : at + width] = INNER
+            at += width
+        chars += 1
+    room.marks[size : size + PAD] = SPACE
+    return chars
+
+
+@kernel
+def after(marks: Classes, at: int) -> int:
+    """Give the place of the next character."""
+    at += 1
+    while marks[at] & INNER:
+        at += 1
+    return at
+
+
+@kernel
+def before(marks: Classes, at: int) -> int:
+    """Give the place of the character before."""
+    at -= 1
+    while marks[at] & INNER:
+        at -= 1
+    return at
+
+
+@kernel
+def stripped(marks: Classes, start: int, end: int) -> tuple[int, int]:
+    """Give a range without the white space at its ends, of any kind."""
+    while start < end and marks[start] & SPACE:
+        start = after(marks, start)
+    while end > start and marks[before(marks, end)] & SPACE:
+        end = before(marks, end)
+    return start, end

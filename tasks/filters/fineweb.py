@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-import polars as pl
-
-from tasks.filters.rule import Ratio, Rule, RuleSet, ratio
+from tasks.filters.rule import Profile, Ratio, Rule, RuleSet, feature, ratio
 
 
 class FineWeb(RuleSet):
@@ -14,17 +12,19 @@ class FineWeb(RuleSet):
     """At least this share of lines ends in terminal punctuation."""
     short_lines: Ratio = 0.67
     """At most this share of lines has 30 characters or fewer."""
-    duplicate_line_chars: Ratio = 0.1
-    """At most this share of the lines' characters lies in duplicate lines (paper and FineWeb-2)."""
+    duplicate_line_chars: Ratio | None = None
+    """At most this share of the lines' characters lies in duplicate lines: .1 (paper and FineWeb-2); .01 in the profile `datatrove`."""
     newlines: Ratio = 0.3
     """At most this many line ends a word."""
 
-    def rules(self) -> Sequence[Rule]:
+    def rules(self, profile: Profile = "paper") -> Sequence[Rule]:
         """Section 3.5, in its order."""
+        usual = 0.01 if profile == "datatrove" else 0.1
+        most = usual if self.duplicate_line_chars is None else self.duplicate_line_chars
         return (
-            Rule("lines", pl.col("lines"), low=1),
-            Rule("ended_lines", ratio("ended_lines", "lines"), low=self.ended_lines),
-            Rule("short_lines", ratio("short_lines", "lines"), high=self.short_lines),
-            Rule("duplicate_line_chars", ratio("duplicate_line_chars", "line_chars"), high=self.duplicate_line_chars),
-            Rule("newlines", ratio("newlines", "words"), high=self.newlines),
+            Rule("lines", feature("filled_lines", profile), low=1),
+            Rule("ended_lines", ratio("ended_lines", "filled_lines", profile), low=self.ended_lines),
+            Rule("short_lines", ratio("short_lines", "filled_lines", profile), high=self.short_lines),
+            Rule("duplicate_line_chars", ratio("filled_duplicate_chars", "line_chars", profile), high=most),
+            Rule("newlines", ratio("newlines", "words", profile), high=self.newlines),
         )

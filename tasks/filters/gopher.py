@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
-import polars as pl
 from pydantic import Field
 
-from tasks.filters.rule import Ratio, Rule, RuleSet, ratio
+from tasks.filters.rule import Profile, Ratio, Rule, RuleSet, feature, ratio
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -14,7 +13,7 @@ Count = Annotated[int, Field(ge=0)]
 class GopherQuality(RuleSet):
     """Keep texts that look like prose: enough words of usual length, few symbols, some stop words.
 
-    Words are words here: punctuation is not counted among them.
+    Words are words: punctuation is not counted among them, but in the profile `datatrove`.
     """
 
     min_words: Count = 50
@@ -32,17 +31,17 @@ class GopherQuality(RuleSet):
     stop_words: Count = 2
     """At least this many different ones of: the, be, to, of, and, that, have, with."""
 
-    def rules(self) -> Sequence[Rule]:
+    def rules(self, profile: Profile = "paper") -> Sequence[Rule]:
         """Table A1, top half."""
         return (
-            Rule("words", pl.col("words"), self.min_words, self.max_words),
-            Rule("word_length", ratio("word_chars", "words"), self.min_word_length, self.max_word_length),
-            Rule("hashes", ratio("hashes", "words"), high=self.hashes),
-            Rule("ellipses", ratio("ellipses", "words"), high=self.ellipses),
-            Rule("bullet_lines", ratio("bullet_lines", "lines"), high=self.bullet_lines),
-            Rule("ellipsis_lines", ratio("ellipsis_lines", "lines"), high=self.ellipsis_lines),
-            Rule("alphabetic", ratio("alphabetic", "words"), low=self.alphabetic),
-            Rule("stop_words", pl.col("stop_words"), low=self.stop_words),
+            Rule("words", feature("counted_words", profile), self.min_words, self.max_words),
+            Rule("word_length", ratio("word_chars", "counted_words", profile), self.min_word_length, self.max_word_length),
+            Rule("hashes", ratio("hashes", "words", profile), high=self.hashes),
+            Rule("ellipses", ratio("ellipses", "words", profile), high=self.ellipses),
+            Rule("bullet_lines", ratio("bullet_lines", "lines", profile), high=self.bullet_lines),
+            Rule("ellipsis_lines", ratio("ellipsis_lines", "lines", profile), high=self.ellipsis_lines),
+            Rule("alphabetic", ratio("alphabetic", "words", profile), low=self.alphabetic),
+            Rule("stop_words", feature("stop_words", profile), low=self.stop_words),
         )
 
 
@@ -68,13 +67,14 @@ class GopherRepetition(RuleSet):
     duplicate_9: Ratio = 0.11
     duplicate_10: Ratio = 0.10
 
-    def rules(self) -> Sequence[Rule]:
+    def rules(self, profile: Profile = "paper") -> Sequence[Rule]:
         """Table A1, bottom half."""
         grams = ("top_2", "top_3", "top_4", *(f"duplicate_{n}" for n in range(5, 11)))
         return (
-            Rule("duplicate_paragraphs", ratio("duplicate_paragraphs", "paragraphs"), high=self.paragraphs),
-            Rule("duplicate_paragraph_chars", ratio("duplicate_paragraph_chars", "chars"), high=self.paragraph_chars),
-            Rule("duplicate_lines", ratio("duplicate_lines", "lines"), high=self.lines),
-            Rule("duplicate_line_chars", ratio("duplicate_line_chars", "chars"), high=self.line_chars),
-            *(Rule(f"{name}_grams", ratio(name, "chars"), high=getattr(self, name)) for name in grams),
+            *([Rule("empty", feature("chars", profile), low=1)] if profile == "datatrove" else []),
+            Rule("duplicate_paragraphs", ratio("duplicate_paragraphs", "paragraphs", profile), high=self.paragraphs),
+            Rule("duplicate_paragraph_chars", ratio("duplicate_paragraph_chars", "chars", profile), high=self.paragraph_chars),
+            Rule("duplicate_lines", ratio("duplicate_lines", "split_lines", profile), high=self.lines),
+            Rule("duplicate_line_chars", ratio("duplicate_line_chars", "chars", profile), high=self.line_chars),
+            *(Rule(f"{name}_grams", ratio(name, "chars", profile), high=getattr(self, name)) for name in grams),
         )

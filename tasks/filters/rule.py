@@ -2,14 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import polars as pl
 from pydantic import Field
 
 from tasks.settings import Settings
+from tasks.text.features import PEER
 
 Ratio = Annotated[float, Field(ge=0)]
+Profile = Literal["paper", "datatrove"]
+PAPER_NAMES = {
+    "counted_words": "words", "filled_lines": "lines", "split_lines": "lines", "filled_duplicate_chars": "duplicate_line_chars",
+}  # fmt: skip
+"""What datatrove counts in several ways and the papers in one."""
+PEER_GROUPS = {"structure": "peer", "repetition": "peer", "lines": "peer_lines"}
 
 
 @dataclass(frozen=True)
@@ -35,13 +42,19 @@ class RuleSet(Settings):
     needs: ClassVar[tuple[str, ...]] = ("structure",)
     """The groups of features that the rules read."""
 
-    def rules(self) -> Sequence[Rule]:
+    def rules(self, profile: Profile = "paper") -> Sequence[Rule]:
         """Give the rules in the order in which the first failing one names the drop."""
         raise NotImplementedError
 
-    def cuts(self) -> pl.Expr | None:
+    def cuts(self, profile: Profile = "paper") -> pl.Expr | None:
         """Give the spans to take out of rows that stay; None: nothing."""
+        del profile
         return None
+
+    @classmethod
+    def groups(cls, profile: Profile = "paper") -> frozenset[str]:
+        """Name the groups of features that the rules read."""
+        return frozenset(PEER_GROUPS.get(group, group) if profile == "datatrove" else group for group in cls.needs)
 
 
 class Between(Settings):
@@ -51,6 +64,12 @@ class Between(Settings):
     max: float | None = None
 
 
-def ratio(part: str, whole: str) -> pl.Expr:
+def feature(name: str, profile: Profile = "paper") -> pl.Expr:
+    """Give a feature as the profile counts it."""
+    return pl.col(f"{PEER}{name}" if profile == "datatrove" else PAPER_NAMES.get(name, name))
+
+
+def ratio(part: str, whole: str, profile: Profile = "paper") -> pl.Expr:
     """Divide two features; nothing of nothing is 0."""
-    return pl.when(pl.col(whole) > 0).then(pl.col(part) / pl.col(whole)).otherwise(0.0)
+    below = feature(whole, profile)
+    return pl.when(below > 0).then(feature(part, profile) / below).otherwise(0.0)

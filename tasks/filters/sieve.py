@@ -10,7 +10,7 @@ from tasks.errors import Fault
 from tasks.filters.c4 import C4
 from tasks.filters.fineweb import FineWeb
 from tasks.filters.gopher import GopherQuality, GopherRepetition
-from tasks.filters.rule import Rule, RuleSet
+from tasks.filters.rule import Profile, Rule, RuleSet
 from tasks.filters.style import Style
 from tasks.frames import text_column
 from tasks.settings import Settings
@@ -60,6 +60,8 @@ class Filter(Step):
 
     use: Literal["filter"] = "filter"
     rules: Rules
+    profile: Profile = "paper"
+    """How features are counted: by the papers, or with the quirks of datatrove 0.10.1."""
     on: Literal["text", "input", "output"] | None = None
     """The column to judge: `text` of documents, `output` of pairs unless named."""
 
@@ -69,11 +71,12 @@ class Filter(Step):
 
     def needs(self) -> tuple[str, ...]:
         """Name the groups of features that the rules read."""
-        return tuple(sorted({group for _, rules in self.rules.sets() for group in rules.needs}))
+        return tuple(sorted({group for _, rules in self.rules.sets() for group in rules.groups(self.profile)}))
 
     def all_rules(self) -> list[Rule]:
         """Give every rule with its set's name before its own."""
-        return [Rule(f"{name}.{rule.name}", rule.score, rule.low, rule.high) for name, rules in self.rules.sets() for rule in rules.rules()]
+        named = [(name, rule) for name, rules in self.rules.sets() for rule in rules.rules(self.profile)]
+        return [Rule(f"{name}.{rule.name}", rule.score, rule.low, rule.high) for name, rule in named]
 
     def keep(self) -> dict[str, pl.Expr]:
         """Give each reason to drop a row with the expression that is true where it does not apply."""
@@ -81,7 +84,7 @@ class Filter(Step):
 
     def cuts(self) -> pl.Expr | None:
         """Give the spans to take out of the rows that stay; None: nothing."""
-        named = [rules.cuts() for _, rules in self.rules.sets()]
+        named = [rules.cuts(self.profile) for _, rules in self.rules.sets()]
         return next((cuts for cuts in named if cuts is not None), None)
 
     def columns_read(self) -> dict[str, tuple[str, ...]]:
@@ -95,7 +98,7 @@ class Filter(Step):
         found = [
             Fault(f"rules.{name}", f"asks {rule.name} to be at least {rule.low:g} and at most {rule.high:g}: no row can pass")
             for name, rules in self.rules.sets()
-            for rule in rules.rules()
+            for rule in rules.rules(self.profile)
             if rule.low is not None and rule.high is not None and rule.low > rule.high
         ]
         empty = [name for name, rules in self.rules.sets() if not rules.rules()]

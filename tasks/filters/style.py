@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from tasks.filters.rule import Between, Rule, RuleSet, ratio
+from tasks.filters.rule import Between, Profile, Rule, RuleSet, ratio
 
 MODERN_SENTENCE = 18.0
 """Mean words a sentence up to which length costs nothing; present-day fiction lies at 10-16."""
@@ -34,8 +34,9 @@ class Style(RuleSet):
     words: Between | None = None
     """Words of the text."""
 
-    def rules(self) -> Sequence[Rule]:
-        """One rule a named score."""
+    def rules(self, profile: Profile = "paper") -> Sequence[Rule]:
+        """One rule a named score, the same in each profile."""
+        del profile
         scores = {
             "modern": modern(),
             "dialogue": ratio("quoted_chars", "chars"),

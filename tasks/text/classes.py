@@ -72,8 +72,8 @@ def _add_peer_classes(classes: Classes) -> None:
         for span in spans.split():
             first, _, last = span.partition("-")
             classes[int(first, 16) : int(last or first, 16) + 1] |= bits
-    for first, last in _PICTURES:
-        pictures = [point for point in range(first, last) if unicodedata.category(chr(point)) == "So"]
+    for low, high in _PICTURES:
+        pictures = [point for point in range(low, high) if unicodedata.category(chr(point)) == "So"]
         classes[pictures] |= PREFIX | SUFFIX
     named = (
         (_CUT_OFF + _QUOTES + "—–", PREFIX | SUFFIX), (_CURRENCIES + "§%=", PREFIX), (_QUOTES, QUOTE), (_BREAKS, BREAK),

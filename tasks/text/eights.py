@@ -73,3 +73,12 @@ def unplain(eight: np.uint64) -> np.uint64:
 def first_marked(marks: np.uint64) -> int:
     """Give the place, 0 to 7, of the lowest byte marked by its highest bit; 8 where none is."""
     return trailing_zeros(marks) >> 3
+
+
+@inlined
+def folded(eight: np.uint64) -> np.uint64:
+    """Give eight bytes with their ASCII capitals as small letters."""
+    low = eight & ~_HIGH
+    from_a = low + np.uint64(0x3F3F3F3F3F3F3F3F)
+    beyond_z = low + np.uint64(0x2525252525252525)
+    return eight | ((from_a & ~beyond_z & ~eight & _HIGH) >> np.uint64(2))

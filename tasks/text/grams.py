@@ -72,7 +72,7 @@ def slot_of(table: Table, mask: int, value: np.uint64) -> int:
     at = np.int64(value & np.uint64(mask))
     while table.epochs[at] == table.epoch[0] and table.keys[at] != value:
         at = (at + 1) & mask
-    return at
+    return int(at)
 
 
 @kernel
@@ -107,6 +107,15 @@ def repeated(words: Hashes, chars: Offsets, count: int, rule: int, table: Table,
         left = _survivors(table, places, left)
         if n >= 5:
             out[n - 2] = _covered(chars, n, rule, table, places, left)
+
+
+@kernel
+def gram(words: Hashes, at: int, n: int) -> np.uint64:
+    """Hash the n words from `at` on."""
+    total = words[at]
+    for k in range(1, n):
+        total = (total * GOLDEN) ^ words[at + k]
+    return mix(total)
 
 
 @kernel

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 
 from tasks.text.arrow import Bytes, Hashes, Offsets, buffers
+from tasks.text.eights import load8
 from tasks.text.kernel import kernel
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -36,6 +37,19 @@ def hash_range(data: Bytes, start: int, end: int, seed: np.uint64) -> np.uint64:
     for k in range(end - at):
         word |= np.uint64(data[at + k]) << np.uint64(8 * k)
     return mix(total ^ mix(word ^ GOLDEN))
+
+
+@kernel
+def hash_bytes(text: Bytes, start: int, end: int) -> np.uint64:
+    """Hash the bytes of a token; eight bytes beyond it must be there."""
+    total = np.uint64(end - start) * GOLDEN
+    at = start
+    while at + 8 <= end:
+        total = mix(total ^ load8(text, at))
+        at += 8
+    if at < end:
+        total = mix(total ^ (load8(text, at) & ((np.uint64(1) << np.uint64(8 * (end - at))) - np.uint64(1))))
+    return max(total, np.uint64(1))
 
 
 @kernel

@@ -15,7 +15,8 @@ from tasks.text.arrow import Bytes, Hashes, Offsets, buffers
 from tasks.text.classes import BREAK, DIGIT, END, INNER, PUNCTUATION, SPACE, STOP, Classes, table
 from tasks.text.eights import load8
 from tasks.text.grams import PAPER, PEER
-from tasks.text.kernel import kernel
+from tasks.text.hashing import GOLDEN
+from tasks.text.kernel import inlined, kernel
 from tasks.text.peertokens import STACK, Spans, abbreviations, peer_tokens
 from tasks.text.scratch import Scratch, after, before, classed, load, scratch_for, stripped
 
@@ -23,6 +24,9 @@ FIELDS = ("start", "end", "first", "last", "lead", "words", "longest", "sentence
 START, STOPS_AT, FIRST, LAST, LEAD, WORDS, LONGEST, SENTENCES, FLAGS = range(9)
 ENDED, SCRIPT, POLICY, LOREM, CURLY, BLANK, PARTED = (1 << bit for bit in range(7))
 """Flags: ends in a mark, names JavaScript, names a policy, holds `lorem ipsum`, holds `{`, holds nothing, has a newline behind it."""
+CITED = 128
+"""A bracket opens on it: for the kernel only."""
+SLOTS = 4096
 NEWLINE, DOT, OPEN, CLOSE = 10, 46, 91, 93
 _PHRASES = (
     ("javascript", SCRIPT), ("lorem ipsum", LOREM), ("terms of use", POLICY), ("privacy policy", POLICY), ("cookie policy", POLICY),
@@ -43,6 +47,8 @@ class Words(NamedTuple):
     """From here on they are notes in brackets, to be left out."""
     rule: int
     known: Hashes
+    begins: npt.NDArray[np.bool_]
+    """Where four bytes at the beginning of a phrase fall in a small table."""
     marks: npt.NDArray[np.uint32]
 
 
@@ -52,7 +58,10 @@ def _words(rule: int) -> Words:
     bounds = np.cumsum([0, *(len(phrase) for phrase, _ in phrases)])
     flags = np.array([flag for _, flag in phrases], np.int64)
     marks = np.array([ord(mark) for mark in _MARKS[rule]], np.uint32)
-    return Words(np.frombuffer(text + bytes(8), np.uint8), bounds, flags, len(_PHRASES), rule, abbreviations(), marks)
+    begins = np.zeros(SLOTS, np.bool_)
+    for phrase, _ in _PHRASES:
+        begins[_slot(np.uint64(int.from_bytes(phrase[:4].encode(), "little")))] = True
+    return Words(np.frombuffer(text + bytes(8), np.uint8), bounds, flags, len(_PHRASES), rule, abbreviations(), begins, marks)
 
 
 @kernel
@@ -63,7 +72,7 @@ def _is_phrase(text: Bytes, at: int, words: Words, which: int) -> int:
         byte = byte | 0x20 if 65 <= byte <= 90 else byte
         if byte != words.text[k]:
             return 0
-    return words.bounds[which + 1] - words.bounds[which]
+    return int(words.bounds[which + 1] - words.bounds[which])
 
 
 @kernel
@@ -76,7 +85,7 @@ def _citation(room: Scratch, at: int, words: Words) -> int:
         return stop + 1
     for which in range(words.notes, len(words.bounds) - 1):
         if (room.text[at + 1] | 0x20) == words.text[words.bounds[which] + 1] and _is_exactly(room.text, at, words, which):
-            return at + words.bounds[which + 1] - words.bounds[which]
+            return int(at + words.bounds[which + 1] - words.bounds[which])
     return at
 
 
@@ -88,21 +97,42 @@ def _is_exactly(text: Bytes, at: int, words: Words, which: int) -> bool:
     return same
 
 
+@inlined
+def _slot(eight: np.uint64) -> int:
+    """Give the slot of four bytes, in small letters, in the table of how phrases begin."""
+    four = np.uint64((eight | np.uint64(0x20202020)) & np.uint64(0xFFFFFFFF))
+    return np.int64(((four * GOLDEN) >> np.uint64(32)) & np.uint64(SLOTS - 1))
+
+
 @kernel
-def _flags(text: Bytes, start: int, end: int, words: Words) -> int:
-    """Find the phrases and `{` on a line."""
+def _phrases(text: Bytes, at: int, words: Words) -> int:
+    """Give the flags of the phrases that stand at a place."""
     flags = 0
-    for at in range(start, end):
-        byte = text[at]
-        if byte == 123:
-            flags |= CURLY
-        byte |= 0x20
-        if byte == 106 or byte == 108 or byte == 112 or byte == 116 or byte == 117 or byte == 99:
-            eight = load8(text, at) | np.uint64(0x2020202020202020)
-            for which in range(words.notes):
-                if eight == load8(words.text, words.bounds[which]) and _is_phrase(text, at, words, which) > 0:
-                    flags |= words.flags[which]
+    for which in range(words.notes):
+        if _is_phrase(text, at, words, which) > 0:
+            flags |= words.flags[which]
     return flags
+
+
+@kernel
+def _scanned(text: Bytes, marks: Classes, start: int, end: int, words: Words) -> tuple[int, int, int, int]:
+    """Go over a line once: runs without white space, the characters of the longest, sentences, flags."""
+    begins = words.begins
+    count = longest = sentences = flags = chars = 0
+    unended = False
+    for at in range(start, end):
+        kind, byte = marks[at], text[at]
+        first, filled = (kind & INNER) == 0, (kind & SPACE) == 0
+        count += (chars == 0) & first & filled
+        chars = (chars + first) * filled
+        longest = max(longest, chars)
+        stop = (kind & END) != 0
+        sentences += stop & unended
+        unended = (unended | (first & filled & (byte != 34))) & (not stop)
+        flags |= (byte == 123) * CURLY | (byte == OPEN) * CITED
+        if begins[_slot(load8(text, at))]:
+            flags |= _phrases(text, at, words)
+    return count, longest, sentences + unended, flags
 
 
 @kernel
@@ -119,39 +149,6 @@ def _ended(room: Scratch, start: int, end: int, words: Words) -> bool:
     for mark in words.marks:
         found |= mark == point
     return found and not dots
-
-
-@kernel
-def _run_lengths(marks: Classes, start: int, end: int) -> tuple[int, int]:
-    """Count the runs without white space, and the characters of the longest."""
-    count, chars, longest = 0, 0, 0
-    for at in range(start, end):
-        kind = marks[at]
-        if kind & SPACE:
-            chars = 0
-        elif not kind & INNER:
-            count += chars == 0
-            chars += 1
-            longest = max(longest, chars)
-    return count, longest
-
-
-@kernel
-def _sentences(room: Scratch, start: int, end: int, words: Words, out: Spans) -> int:
-    """Count the sentences of a line."""
-    count = 0
-    if words.rule == PEER:
-        tokens = peer_tokens(room.text, room.marks, (start, end), words.known, out)
-        return sentences_of(room, out, tokens)
-    open_one = False
-    for at in range(start, end):
-        kind = room.marks[at]
-        if kind & END:
-            count += open_one
-            open_one = False
-        elif not kind & (SPACE | INNER) and room.text[at] != 34:
-            open_one = True
-    return count + open_one
 
 
 @kernel
@@ -226,20 +223,20 @@ def _line(room: Scratch, spare: Scratch, span: tuple[int, int], classes: Classes
     """Write the record of a line."""
     first, last = stripped(room.marks, span[0], span[1])
     record = found.lines[found.counts[0]]
-    record[WORDS], record[LONGEST] = _run_lengths(room.marks, first, last)
-    cited = False
-    for at in range(first, last):
-        cited |= room.text[at] == OPEN
+    record[WORDS], record[LONGEST], sentences, flags = _scanned(room.text, room.marks, first, last, words)
     view, start, end, lead = room, first, last, first
-    if cited:
+    if flags & CITED:
         end, count = _without_notes(room, first, last, words, spare.text, found.notes[found.counts[1] :])
         lead = _lead(room, lead, last, found.notes[found.counts[1] : found.counts[1] + count])
         found.counts[1] += count
         classed(end, classes, spare)
         view, start = spare, 0
+        _, _, sentences, flags = _scanned(spare.text, spare.marks, 0, end, words)
+    if words.rule == PEER:
+        sentences = sentences_of(view, out, peer_tokens(view.text, view.marks, (start, end), words.known, out))
     record[FIRST], record[LAST], record[LEAD] = first, last, lead
-    record[SENTENCES] = _sentences(view, start, end, words, out)
-    flags = _flags(view.text, start, end, words) | (BLANK if first == last else 0)
+    record[SENTENCES] = sentences
+    flags = (flags & ~CITED) | (BLANK if first == last else 0)
     flags |= PARTED if room.text[span[1]] == NEWLINE or (room.text[span[1] + 1] == NEWLINE and room.text[span[1]] == 13) else 0
     record[FLAGS] = flags | (ENDED if _ended(view, start, end, words) else 0)
 

@@ -10,10 +10,11 @@ from tasks.text import grams
 from tasks.text.arrow import Buffers, Bytes, Counts, Hashes, Offsets, buffers
 from tasks.text.classes import ALPHA, BREAK, INNER, SPACE, STOP, SYMBOL, Classes, table
 from tasks.text.grams import PEER, Places, Table, known, places_for, repeated, table_for, table_size
+from tasks.text.hashing import hash_bytes
 from tasks.text.kernel import kernel
-from tasks.text.peertokens import STACK, Spans, abbreviations, hash_bytes, peer_tokens
+from tasks.text.peertokens import STACK, Spans, abbreviations, peer_tokens
 from tasks.text.scratch import PAD, Scratch, after, before, load, scratch_for, stripped
-from tasks.text.structure import STOP_WORDS
+from tasks.text.structure import STOP_WORDS, ends_in_ellipsis
 
 NAMES = (
     "chars", "words", "counted_words", "word_chars", "alphabetic", "stop_words", "hashes", "ellipses", "newlines",
@@ -86,15 +87,6 @@ def _signs(text: Bytes, size: int, out: Counts) -> None:
         elif byte == 0xE2 and text[at + 1] == 0x80 and text[at + 2] == 0xA6:
             out[ELLIPSES] += 1
         at += 1
-
-
-@kernel
-def ends_in_ellipsis(text: Bytes, start: int, end: int) -> bool:
-    """Tell whether the last three bytes are three full stops or the sign for them."""
-    if end - start < 3:
-        return False
-    a, b, c = text[end - 3], text[end - 2], text[end - 1]
-    return bool((a == DOT and b == DOT and c == DOT) or (a == 0xE2 and b == 0x80 and c == 0xA6))
 
 
 @kernel

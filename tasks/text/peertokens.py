@@ -13,7 +13,7 @@ import numpy as np
 from tasks.text.arrow import Bytes, Hashes, Offsets
 from tasks.text.classes import ALPHA, DIGIT, INNER, LOWER, PREFIX, QUOTE, SPACE, SUFFIX, UPPER, WORD, Classes
 from tasks.text.eights import load8
-from tasks.text.hashing import GOLDEN, mix
+from tasks.text.hashing import hash_bytes
 from tasks.text.kernel import inlined, kernel
 from tasks.text.scratch import after, before
 
@@ -26,19 +26,6 @@ _ABBREVIATIONS = (
     "Conn. Del. Fla. Ga. Ia. Id. Ill. Ind. Kan. Kans. Ky. La. Mass. Mich. Minn. Miss. Mo. Mont. N.C. N.D. N.H. N.J. N.M. N.Y. Neb. "
     "Nebr. Nev. Okla. Ore. Pa. S.C. Tenn. Va. Wash. Wis. No. o.o co. ma'am. Ak. Md."
 )
-
-
-@kernel
-def hash_bytes(text: Bytes, start: int, end: int) -> np.uint64:
-    """Hash the bytes of a token; eight bytes beyond it must be there."""
-    total = np.uint64(end - start) * GOLDEN
-    at = start
-    while at + 8 <= end:
-        total = mix(total ^ load8(text, at))
-        at += 8
-    if at < end:
-        total = mix(total ^ (load8(text, at) & ((np.uint64(1) << np.uint64(8 * (end - at))) - np.uint64(1))))
-    return max(total, np.uint64(1))
 
 
 @functools.cache
@@ -186,7 +173,7 @@ def is_known(table: Hashes, value: np.uint64) -> bool:
             low = middle + 1
         else:
             high = middle
-    return low < len(table) and table[low] == value
+    return bool(low < len(table) and table[low] == value)
 
 
 @kernel
@@ -250,7 +237,7 @@ def _is_hyphen(text: Bytes, at: int) -> bool:
     """Tell a hyphen, a tilde and the two dashes."""
     if text[at] == 45 or text[at] == 126:
         return True
-    return text[at] == 0xE2 and text[at + 1] == 0x80 and (text[at + 2] == 0x93 or text[at + 2] == 0x94)
+    return bool(text[at] == 0xE2 and text[at + 1] == 0x80 and (text[at + 2] == 0x93 or text[at + 2] == 0x94))
 
 
 @kernel

@@ -35,19 +35,22 @@ def load(data: Bytes, start: int, end: int, classes: Classes, room: Scratch) -> 
 @kernel
 def classed(size: int, classes: Classes, room: Scratch) -> int:
     """Class the characters of the text that stands in the room; their number is given."""
-    room.text[size : size + PAD] = 0
+    text, marks = room.text, room.marks
+    text[size : size + PAD] = 0
     chars, at = 0, 0
     while at < size:
-        if room.text[at] < 128:
-            room.marks[at] = classes[room.text[at]]
+        byte = text[at]
+        if byte < 128:
+            marks[at] = classes[byte]
             at += 1
         else:
-            point, width = decode(room.text, at)
-            room.marks[at] = classes[point]
-            room.marks[at + 1 : at + width] = INNER
+            point, width = decode(text, at)
+            marks[at] = classes[point]
+            for k in range(1, width):
+                marks[at + k] = INNER
             at += width
         chars += 1
-    room.marks[size : size + PAD] = SPACE
+    marks[size : size + PAD] = SPACE
     return chars
 
 

@@ -119,20 +119,20 @@ def _records(of: pl.Series, fields: tuple[str, ...]) -> tuple[Records, Offsets]:
     return np.ascontiguousarray(np.column_stack([flat.struct.field(name).cast(pl.Int64).to_numpy() for name in fields])), firsts
 
 
-def judged(of: pl.Series, limits: Limits) -> pl.Series:
+def judged(of: pl.Series, limits: tuple[int, int, int, int]) -> pl.Series:
     """Give JUDGED for texts, a struct each, by their lines: whether a page is to go for what a line holds, and sentences that stay."""
     lines, firsts = _records(of, FIELDS)
     out = np.zeros((len(of), 3), np.int64)
-    _judge(lines, firsts, limits, out)
+    _judge(lines, firsts, Limits(*limits), out)
     return pl.DataFrame(out, schema=list(JUDGED)).to_struct("judged")
 
 
-def spans_cut(both: pl.Series, limits: Limits) -> pl.Series:
+def spans_cut(both: pl.Series, limits: tuple[int, int, int, int]) -> pl.Series:
     """Give the {start, end} in bytes to cut out of texts, by a struct of their `lines_of` and `notes_of`."""
     lines, firsts = _records(both.struct.field("lines_of"), FIELDS)
     notes, noted = _records(both.struct.field("notes_of"), ("start", "end"))
     cuts, ends = np.zeros((2 * len(lines) + len(notes), 2), np.int64), np.zeros(len(both) + 1, np.int64)
-    _cut(lines, firsts, notes, noted, limits, cuts, ends)
+    _cut(lines, firsts, notes, noted, Limits(*limits), cuts, ends)
     spans = pl.DataFrame(cuts[: ends[-1]], schema={"start": pl.Int64, "end": pl.Int64}).to_struct("cuts")
     rows = pl.Series("row", np.repeat(np.arange(len(both)), np.diff(ends)), dtype=pl.Int64)
     held = pl.DataFrame({"row": rows, "cuts": spans}).group_by("row", maintain_order=True).agg("cuts")

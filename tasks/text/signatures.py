@@ -11,9 +11,9 @@ import polars as pl
 
 from tasks.text.arrow import Bytes, Counts, Hashes, Offsets, buffers
 from tasks.text.classes import SPACE, Classes, Lower, decode, table
+from tasks.text.grams import gram
 from tasks.text.hashing import GOLDEN, mix
 from tasks.text.kernel import kernel
-from tasks.text.repetition import gram
 from tasks.text.words import word_hashes
 
 SHINGLE = 5

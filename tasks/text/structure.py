@@ -1,184 +1,236 @@
-"""Features of words, sentences, lines and paragraphs, for the quality and style rules."""
+"""Features of words, signs, lines and paragraphs, for the quality, repetition and style rules."""
+
+import functools
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
+from tasks.text import grams
 from tasks.text.arrow import Bytes, Counts, Hashes, Offsets, buffers
-from tasks.text.classes import DIGIT, END, SPACE, UPPER, Classes, Lower, decode, table
-from tasks.text.hashing import hash_range
-from tasks.text.kernel import kernel
-from tasks.text.words import hash_of, hash_word, next_word
+from tasks.text.classes import ALONE, ALPHA, DIGIT, END, INNER, SPACE, UPPER, WORD, Classes, Lower, decode, table
+from tasks.text.eights import folded, load8
+from tasks.text.grams import PAPER, Places, Table, known, places_for, repeated, table_for, table_size
+from tasks.text.hashing import GOLDEN, OTHER, PRIME, hash_bytes, mix
+from tasks.text.kernel import inlined, kernel
+from tasks.text.peertokens import Spans
+from tasks.text.scratch import PAD, Scratch, before, load, scratch_for
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 """Rae et al. 2021, Table A1."""
-
-ARCHAIC = [
-    "thee",
-    "thou",
-    "thy",
-    "thine",
-    "ye",
-    "hath",
-    "doth",
-    "dost",
-    "hast",
-    "art",
-    "wilt",
-    "shalt",
-    "whilst",
-    "whence",
-    "thence",
-    "hither",
-    "thither",
-    "wherefore",
-    "betwixt",
-    "ere",
-    "oft",
-    "unto",
-    "upon",
-    "nay",
-    "methinks",
-    "verily",
-    "lest",
-    "hereby",
-    "thereof",
-    "whereof",
-    "wherein",
-    "therein",
-    "hitherto",
-    "mine",
-    "forsooth",
-    "twas",
-    "tis",
-    "'tis",
-    "'twas",
-    "o'er",
-    "e'en",
-    "countenance",
-    "discourse",
-    "vexed",
-    "ado",
-    "forthwith",
-    "henceforth",
-]
+ARCHAIC = (
+    "thee thou thy thine ye hath doth dost hast art wilt shalt whilst whence thence hither thither wherefore betwixt ere oft unto "
+    "upon nay methinks verily lest hereby thereof whereof wherein therein hitherto mine forsooth twas tis 'tis 'twas o'er e'en "
+    "countenance discourse vexed ado forthwith henceforth"
+)
 """Words far commoner before 1900 than after; counted by the style score."""
 
 NAMES = (
     "chars", "words", "word_chars", "alphabetic", "stop_words", "hashes", "ellipses", "sentences", "newlines", "archaic",
     "quoted_chars", "capitals", "digits", "longest_word", "lines", "bullet_lines", "ellipsis_lines", "ended_lines",
     "short_lines", "line_chars", "duplicate_lines", "duplicate_line_chars", "paragraphs", "duplicate_paragraphs",
-    "duplicate_paragraph_chars",
+    "duplicate_paragraph_chars", *grams.NAMES,
 )  # fmt: skip
 (CHARS, WORDS, WORD_CHARS, ALPHABETIC, STOPS, HASHES, ELLIPSES, SENTENCES, NEWLINES, ARCHAIC_WORDS,
  QUOTED, CAPITALS, DIGITS, LONGEST, LINES, BULLETS, ELLIPSIS_LINES, ENDED, SHORT,
- LINE_CHARS, DUP_LINES, DUP_LINE_CHARS, PARAGRAPHS, DUP_PARAGRAPHS, DUP_PARAGRAPH_CHARS) = range(len(NAMES))  # fmt: skip
+ LINE_CHARS, DUPLICATE, DUPLICATE_CHARS, PARAGRAPHS, DUPLICATE_PARAGRAPHS, DUPLICATE_PARAGRAPH_CHARS, GRAMS) = range(26)  # fmt: skip
 
 SHORT_LINE = 30
 """FineWeb's short lines have at most this many characters (Penedo et al. 2024)."""
+NEWLINE, DOT, HASH, QUOTES = 10, 46, 35, 34
+SLOTS, ARCHAIC_KIND = 1024, len(STOP_WORDS)
+ASCII = np.uint64(0x8080808080808080)
+
+
+class Lexicon(NamedTuple):
+    """What words are looked up in: a table of hashes, what each is (the place of a stop word, ARCHAIC_KIND), and small letters."""
+
+    hashes: Hashes
+    kinds: Offsets
+    lower: Lower
+
+
+class Room(NamedTuple):
+    """Room for one text: its words' hashes and characters, and tables."""
+
+    held: Scratch
+    spans: Spans
+    hashes: Hashes
+    chars: Offsets
+    table: Table
+    places: Places
 
 
 @kernel
-def known(table: Hashes, mask: int, value: np.uint64) -> bool:
-    """Add a hash to an open-addressed table; tell whether it was there. Zero stands for an empty slot."""
-    if value == 0:
-        value = np.uint64(1)
-    at = np.int64(value & np.uint64(mask))
-    while table[at] != 0:
-        if table[at] == value:
-            return True
-        at = (at + 1) & mask
-    table[at] = value
-    return False
+def _room_for(size: int) -> Room:
+    size += PAD
+    spans = Spans(np.empty(size, np.int64), np.empty(size, np.int64), np.empty(0, np.int64))
+    return Room(scratch_for(size), spans, np.empty(size, np.uint64), np.empty(size, np.int64), table_for(size), places_for(size))
+
+
+@inlined
+def _joins(text: Bytes, marks: Classes, at: int) -> int:
+    """Give the width of an apostrophe or hyphen that a word's character follows, else 0."""
+    width = 0
+    if text[at] == 0x27 or text[at] == 0x2D:
+        width = 1
+    elif text[at] == 0xE2 and text[at + 1] == 0x80 and (text[at + 2] == 0x99 or text[at + 2] == 0x90):
+        width = 3
+    return width if width and marks[at + width] & WORD and not marks[at + width] & ALONE else 0
 
 
 @kernel
-def table_size(entries: int) -> int:
-    """Give the power of two that keeps a table of `entries` half empty."""
-    size = 16
-    while size < 2 * entries + 2:
-        size *= 2
-    return size
+def word_spans(text: Bytes, marks: Classes, size: int, starts: Offsets, ends: Offsets) -> int:
+    """Write where words start and end, in bytes; their number is given.
+
+    Each byte is looked at once and without a branch that depends on it, but for joiners: words are
+    short and of all lengths, so that a branch at their ends is guessed wrong once a word.
+    """
+    count, ended, joined = 0, 0, 0
+    inside = alone = False
+    for at in range(size + 1):
+        kind, byte = marks[at], text[at]
+        first = (kind & INNER) == 0
+        if (byte == 0x27 or byte == 0x2D or byte == 0xE2) and inside and not alone:
+            joined = max(joined, at + _joins(text, marks, at))
+        word = (kind & WORD != 0) | (inside & ((not first) | (at < joined)))
+        own = (kind & ALONE != 0) & word & first
+        starting = word & first & ((not inside) | own | alone)
+        starts[count] = at
+        count += starting
+        ends[ended] = at
+        ended += inside & ((not word) | starting)
+        alone = own | (alone & (not first))
+        inside = word
+    return count
+
+
+@inlined
+def _mask(count: int) -> np.uint64:
+    """Give a mask of so many bytes, 0 to 8."""
+    half = np.uint64(4 * count)
+    return ((np.uint64(1) << half) << half) - np.uint64(1)
+
+
+@inlined
+def hash_folded(text: Bytes, start: int, end: int, lower: Lower) -> tuple[np.uint64, bool]:
+    """Hash a word in small letters, sixteen bytes at a time; tell whether it is not ASCII: then by its characters."""
+    size = end - start
+    one = load8(text, start) & _mask(min(size, 8))
+    two = load8(text, start + 8) & _mask(min(max(size - 8, 0), 8))
+    wide, total = one | two, np.uint64(size) * OTHER ^ folded(one) * GOLDEN ^ folded(two) * PRIME
+    for at in range(start + 16, end, 8):
+        eight = load8(text, at) & _mask(min(end - at, 8))
+        wide, total = wide | eight, mix(total) ^ folded(eight)
+    if wide & ASCII:
+        total, at = GOLDEN, start
+        while at < end:
+            point, width = decode(text, at)
+            total = (total ^ np.uint64(lower[point])) * PRIME
+            at += width
+    return max(mix(total), np.uint64(1)), wide & ASCII != 0
 
 
 @kernel
-def _words(data: Bytes, start: int, end: int, classes: Classes, lower: Lower, known_words: tuple[Hashes, Hashes], out: Counts) -> None:
-    met = 0
-    at = start
-    while at < end:
-        first, at = next_word(data, at, end, classes)
-        if at == first:
-            continue
-        value, chars, alphabetic = hash_word(data, first, at, classes, lower)
-        out[WORDS] += 1
-        out[WORD_CHARS] += chars
-        out[LONGEST] = max(out[LONGEST], chars)
-        out[ALPHABETIC] += alphabetic
-        out[ARCHAIC_WORDS] += _holds(known_words[1], value)
-        for k in range(8):
-            if known_words[0][k] == value:
-                met |= 1 << k
-    for k in range(8):
+def _characters(marks: Classes, start: int, end: int) -> int:
+    count = 0
+    for at in range(start, end):
+        count += (marks[at] & INNER) == 0
+    return count
+
+
+@kernel
+def _has_letter(marks: Classes, start: int, end: int) -> bool:
+    found = False
+    for at in range(start, end):
+        found |= (marks[at] & ALPHA) != 0
+    return found
+
+
+@kernel
+def _words(size: int, words: Lexicon, room: Room, out: Counts) -> int:
+    """Count words and write their hashes; their number is given."""
+    text, marks, met = room.held.text, room.held.marks, 0
+    hashes, lengths, listed, kinds, lower = room.hashes, room.chars, words.hashes, words.kinds, words.lower
+    mask = np.uint64(SLOTS - 1)
+    all_chars = longest = alphabetic = old = 0
+    starts, ends = room.spans.starts, room.spans.ends
+    count = word_spans(text, marks, size, starts, ends)
+    for word in range(count):
+        first, at = starts[word], ends[word]
+        value, wide = hash_folded(text, first, at, lower)
+        chars = _characters(marks, first, at) if wide else at - first
+        letters = marks[first] & ALPHA != 0 or _has_letter(marks, first, at)
+        hashes[word], lengths[word] = value, chars
+        all_chars += chars
+        longest = max(longest, chars)
+        alphabetic += letters
+        slot = value & mask
+        while listed[slot] != 0 and listed[slot] != value:
+            slot = (slot + np.uint64(1)) & mask
+        if listed[slot] != 0:
+            old += kinds[slot] == ARCHAIC_KIND
+            met |= 1 << kinds[slot]
+    out[WORDS], out[WORD_CHARS], out[LONGEST], out[ALPHABETIC], out[ARCHAIC_WORDS] = count, all_chars, longest, alphabetic, old
+    for k in range(ARCHAIC_KIND):
         out[STOPS] += (met >> k) & 1
+    return count
 
 
-@kernel
-def _holds(sorted_hashes: Hashes, value: np.uint64) -> bool:
-    place = np.searchsorted(sorted_hashes, value)
-    return bool(place < len(sorted_hashes) and sorted_hashes[place] == value)
-
-
-@kernel
-def _is_quote(point: int) -> int:
-    if point == 0x22:
+@inlined
+def _quote(text: Bytes, at: int) -> int:
+    """Tell a double quote: 1 opens, 2 closes, 3 does either, 0 is none."""
+    byte = text[at]
+    if byte == QUOTES:
         return 3
-    if point == 0x201C or point == 0xAB:
-        return 1
-    return 2 if point == 0x201D or point == 0xBB else 0
+    if byte == 0xC2:
+        return 1 if text[at + 1] == 0xAB else 2 if text[at + 1] == 0xBB else 0
+    if byte == 0xE2 and text[at + 1] == 0x80:
+        return 1 if text[at + 2] == 0x9C else 2 if text[at + 2] == 0x9D else 0
+    return 0
 
 
 @kernel
-def _characters(data: Bytes, start: int, end: int, classes: Classes, out: Counts) -> None:
-    ended = True
-    dots = 0
-    at = start
-    while at < end:
-        point, width = decode(data, at)
-        bits = classes[point]
-        out[CHARS] += 1
-        out[NEWLINES] += point == 10
-        out[HASHES] += point == 0x23
-        out[CAPITALS] += (bits & UPPER) != 0
-        out[DIGITS] += (bits & DIGIT) != 0
-        dots = dots + 1 if point == 0x2E else 0
-        out[ELLIPSES] += dots == 3 or point == 0x2026
-        if bits & END:
-            out[SENTENCES] += not ended
+def _signs(size: int, held: Scratch, out: Counts) -> None:
+    """Count newlines, capitals, digits, `#`, ellipses and sentences."""
+    text, marks, dots, ended = held.text, held.marks, 0, True
+    newlines = capitals = digits = hashes = ellipses = sentences = 0
+    for at in range(size):
+        kind, byte = marks[at], text[at]
+        capitals += (kind & UPPER) != 0
+        digits += (kind & DIGIT) != 0
+        newlines += byte == NEWLINE
+        hashes += byte == HASH
+        dots = dots + 1 if byte == DOT else 0
+        ellipses += dots == 3 or (byte == 0xE2 and text[at + 1] == 0x80 and text[at + 2] == 0xA6)
+        if kind & END:
+            sentences += not ended
             ended = True
-        elif not bits & SPACE and _is_quote(point) == 0:
-            ended = False
-        at += width
-    out[SENTENCES] += not ended
+        elif ended and not kind & (SPACE | INNER):
+            ended = _quote(text, at) != 0
+    out[NEWLINES], out[CAPITALS], out[DIGITS], out[HASHES], out[ELLIPSES] = newlines, capitals, digits, hashes, ellipses
+    out[SENTENCES] = sentences + (not ended)
 
 
 @kernel
-def _quotes(data: Bytes, start: int, end: int, out: Counts) -> None:
+def _dialogue(size: int, held: Scratch, out: Counts) -> None:
     """Count the characters between double quotes; a quote that is not closed ends with its paragraph."""
-    opened = False
-    inside = 0
-    at = start
-    while at < end:
-        point, width = decode(data, at)
-        quote = _is_quote(point)
+    text, marks, opened, inside, total = held.text, held.marks, False, 0, 0
+    for at in range(size):
+        kind = marks[at]
+        if kind & INNER:
+            continue
+        quote = _quote(text, at) if not kind & (WORD | SPACE) else 0
         if quote & 2 and opened:
-            out[QUOTED] += inside
+            total += inside
             opened = False
         elif quote & 1:
             opened, inside = True, 0
-        elif point == 10 and at + 1 < end and data[at + 1] == 10:
+        elif text[at] == NEWLINE and text[at + 1] == NEWLINE:
             opened = False
         else:
             inside += 1
-        at += width
+    out[QUOTED] = total
 
 
 @kernel
@@ -192,111 +244,136 @@ def trimmed(data: Bytes, start: int, end: int) -> tuple[int, int]:
 
 
 @kernel
-def _chars_between(data: Bytes, start: int, end: int) -> int:
-    count = 0
-    for at in range(start, end):
-        count += (data[at] & 0xC0) != 0x80
-    return count
-
-
-@kernel
-def ends_sentence(data: Bytes, start: int, end: int, classes: Classes) -> bool:
+def ends_sentence(text: Bytes, marks: Classes, start: int, end: int) -> bool:
     """Tell whether a text's last character, closing quotes and brackets apart, ends a sentence."""
     at = end
     while at > start:
-        at -= 1
-        while at > start and (data[at] & 0xC0) == 0x80:
-            at -= 1
-        point, _ = decode(data, at)
-        if classes[point] & END:
+        at = before(marks, at)
+        if marks[at] & END:
             return True
-        if not (point == 0x22 or point == 0x27 or point == 0x29 or point == 0x5D or point == 0x2019 or point == 0x201D or point == 0xBB):
+        byte = text[at]
+        closing = byte == 0x22 or byte == 0x27 or byte == 0x29 or byte == 0x5D
+        closing = closing or (byte == 0xE2 and text[at + 1] == 0x80 and (text[at + 2] == 0x99 or text[at + 2] == 0x9D))
+        if not closing and not (byte == 0xC2 and text[at + 1] == 0xBB):
             return False
     return False
 
 
 @kernel
-def _ends_in_ellipsis(data: Bytes, start: int, end: int) -> bool:
+def ends_in_ellipsis(text: Bytes, start: int, end: int) -> bool:
+    """Tell whether the last three bytes are three full stops or the sign for them."""
     if end - start < 3:
         return False
-    a, b, c = data[end - 3], data[end - 2], data[end - 1]
-    return bool((a == 0x2E and b == 0x2E and c == 0x2E) or (a == 0xE2 and b == 0x80 and c == 0xA6))
+    a, b, c = text[end - 3], text[end - 2], text[end - 1]
+    return bool((a == DOT and b == DOT and c == DOT) or (a == 0xE2 and b == 0x80 and c == 0xA6))
 
 
 @kernel
-def _starts_with_bullet(data: Bytes, start: int, end: int) -> bool:
-    point, width = decode(data, start)
-    if point == 0x2D or point == 0x2A:
-        return start + width < end and data[start + width] == 32
-    return point == 0x2022 or point == 0x2023 or point == 0x25AA or point == 0x25CF or point == 0x25E6
+def _starts_with_bullet(text: Bytes, start: int, end: int) -> bool:
+    if text[start] == 0x2D or text[start] == 0x2A:
+        return bool(start + 1 < end and text[start + 1] == 32)
+    if text[start] != 0xE2:
+        return False
+    second, third = text[start + 1], text[start + 2]
+    if second == 0x80:
+        return bool(third == 0xA2 or third == 0xA3)
+    return bool((second == 0x96 and third == 0xAA) or (second == 0x97 and (third == 0x8F or third == 0xA6)))
 
 
 @kernel
-def _lines(data: Bytes, start: int, end: int, classes: Classes, out: Counts) -> None:
-    size = table_size(int(out[NEWLINES]) + 1)
-    seen = np.zeros(size, np.uint64)
-    at = start
-    while at < end:
+def _lines(size: int, room: Room, out: Counts) -> None:
+    """Count the lines that are not blank, without the white space around them."""
+    text, marks, mask = room.held.text, room.held.marks, table_size(int(out[NEWLINES]) + 1) - 1
+    room.table.epoch[0] += 1
+    at = 0
+    while at < size:
         stop = at
-        while stop < end and data[stop] != 10:
+        while stop < size and text[stop] != NEWLINE:
             stop += 1
-        first, last = trimmed(data, at, stop)
+        first, last = trimmed(text, at, stop)
         at = stop + 1
         if first == last:
             continue
-        chars = _chars_between(data, first, last)
+        chars = _characters(marks, first, last)
+        again = known(room.table, mask, hash_bytes(text, first, last))
         out[LINES] += 1
         out[LINE_CHARS] += chars
         out[SHORT] += chars <= SHORT_LINE
-        out[BULLETS] += _starts_with_bullet(data, first, last)
-        out[ELLIPSIS_LINES] += _ends_in_ellipsis(data, first, last)
-        out[ENDED] += ends_sentence(data, first, last, classes)
-        if known(seen, size - 1, hash_range(data, first, last, np.uint64(1))):
-            out[DUP_LINES] += 1
-            out[DUP_LINE_CHARS] += chars
+        out[BULLETS] += _starts_with_bullet(text, first, last)
+        out[ELLIPSIS_LINES] += ends_in_ellipsis(text, first, last)
+        out[ENDED] += ends_sentence(text, marks, first, last)
+        out[DUPLICATE] += again
+        out[DUPLICATE_CHARS] += chars if again else 0
 
 
 @kernel
-def _paragraphs(data: Bytes, start: int, end: int, out: Counts) -> None:
-    size = table_size(int(out[NEWLINES]) // 2 + 1)
-    seen = np.zeros(size, np.uint64)
-    at = start
-    while at < end:
+def _paragraphs(size: int, room: Room, out: Counts) -> None:
+    """Count the paragraphs, parted by empty lines, without the white space around them."""
+    text, mask = room.held.text, table_size(int(out[NEWLINES]) // 2 + 1) - 1
+    room.table.epoch[0] += 1
+    at = 0
+    while at < size:
         stop = at
-        while stop < end and not (data[stop] == 10 and stop + 1 < end and data[stop + 1] == 10):
+        while stop < size and not (text[stop] == NEWLINE and text[stop + 1] == NEWLINE and stop + 1 < size):
             stop += 1
-        first, last = trimmed(data, at, stop)
+        first, last = trimmed(text, at, stop)
         at = stop + 2
         if first == last:
             continue
         out[PARAGRAPHS] += 1
-        if known(seen, size - 1, hash_range(data, first, last, np.uint64(2))):
-            out[DUP_PARAGRAPHS] += 1
-            out[DUP_PARAGRAPH_CHARS] += _chars_between(data, first, last)
+        if known(room.table, mask, hash_bytes(text, first, last)):
+            out[DUPLICATE_PARAGRAPHS] += 1
+            out[DUPLICATE_PARAGRAPH_CHARS] += _characters(room.held.marks, first, last)
 
 
 @kernel
-def _measure(data: Bytes, offsets: Offsets, classes: Classes, lower: Lower, known_words: tuple[Hashes, Hashes]) -> Counts:
-    out = np.zeros((len(offsets) - 1, 25), np.float64)
+def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Lexicon, grams_too: int, out: Counts) -> None:
+    largest = 0
     for i in range(len(out)):
-        start, end = offsets[i], offsets[i + 1]
-        _words(data, start, end, classes, lower, known_words, out[i])
-        _characters(data, start, end, classes, out[i])
-        _quotes(data, start, end, out[i])
-        _lines(data, start, end, classes, out[i])
-        _paragraphs(data, start, end, out[i])
-    return out
+        largest = max(largest, offsets[i + 1] - offsets[i])
+    room = _room_for(largest)
+    for i in range(len(out)):
+        size = offsets[i + 1] - offsets[i]
+        out[i, CHARS] = load(data, offsets[i], offsets[i + 1], classes, room.held)
+        count = _words(size, words, room, out[i])
+        _signs(size, room.held, out[i])
+        _dialogue(size, room.held, out[i])
+        _lines(size, room, out[i])
+        _paragraphs(size, room, out[i])
+        if grams_too:
+            repeated(room.hashes, room.chars, count, PAPER, room.table, room.places, out[i, GRAMS:])
 
 
-def structure(texts: pl.Series) -> pl.DataFrame:
+def _hash_of(word: str) -> int:
+    """Hash one word as the kernels do."""
+    room = scratch_for(len(word.encode()))
+    encoded = np.frombuffer(word.encode(), np.uint8)
+    classes, lower = table()
+    load(encoded, 0, len(encoded), classes, room)
+    return int(hash_folded(room.text, 0, len(encoded), lower)[0])
+
+
+@functools.cache
+def _lexicon() -> Lexicon:
+    hashes, kinds = np.zeros(SLOTS, np.uint64), np.zeros(SLOTS, np.int64)
+    for place, word in enumerate([*STOP_WORDS, *ARCHAIC.split()]):
+        value = _hash_of(word)
+        slot = value & (SLOTS - 1)
+        while hashes[slot]:
+            slot = (slot + 1) & (SLOTS - 1)
+        hashes[slot], kinds[slot] = value, min(place, ARCHAIC_KIND)
+    return Lexicon(hashes, kinds, table()[1])
+
+
+def structure(texts: pl.Series, *, repetition: bool = False) -> pl.DataFrame:
     """Count words, sentences, lines and paragraphs of each text: the columns of NAMES, one row a text.
 
     Lines and paragraphs (parted by an empty line) are trimmed, and empty ones are not counted;
     duplicates are all but the first of equal ones; the unit of every `chars` is the code point.
+    With `repetition` come the columns of repeated word n-grams (Rae et al. 2021, section A.1.1).
     """
     held = buffers(texts)
-    classes, lower = table()
-    stops = np.array([hash_of(word) for word in STOP_WORDS], np.uint64)
-    archaic = np.unique(np.array([hash_of(word) for word in ARCHAIC], np.uint64))
-    table_of = _measure(held.data, held.offsets, classes, lower, (stops, archaic))
-    return pl.DataFrame(table_of, schema=list(NAMES))
+    out = np.zeros((len(held.offsets) - 1, len(NAMES)), np.float64)
+    _measure(held.data, held.offsets, table()[0], _lexicon(), repetition, out)
+    names = NAMES if repetition else NAMES[:GRAMS]
+    return pl.DataFrame(out[:, : len(names)], schema=list(names))

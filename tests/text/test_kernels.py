@@ -16,7 +16,6 @@ from tasks.text.eights import first_marked, load8, store8, unplain
 from tasks.text.hashing import chances, hash_texts
 from tasks.text.kernel import kernel
 from tasks.text.lines import lines
-from tasks.text.repetition import repetition
 from tasks.text.signatures import band_keys, jaccard, shingle_sets
 from tasks.text.structure import structure
 from tasks.text.windows import passages
@@ -98,7 +97,7 @@ def grams(text: str, n: int) -> list[tuple[str, ...]]:
 @settings(max_examples=200)
 @given(st.lists(st.lists(st.sampled_from(["a", "bb", "ccc", "dd", "e"]), max_size=40).map(" ".join), max_size=4))
 def test_repeated_n_grams_are_those_of_the_oracle(texts: list[str]) -> None:
-    table = repetition(pl.Series(texts, dtype=pl.String))
+    table = structure(pl.Series(texts, dtype=pl.String), repetition=True)
     for text, row in zip(texts, table.iter_rows(named=True), strict=True):
         for n in (2, 3, 4):
             counts = Counter(grams(text, n))
@@ -128,7 +127,7 @@ def test_passages_lose_no_word_and_none_is_too_long(texts: list[str], low: int, 
 @given(TEXTS)
 def test_lines_cover_the_text_and_cutting_none_changes_nothing(texts: list[str]) -> None:
     held = pl.Series(texts, dtype=pl.String)
-    for text, found in zip(texts, lines(held).to_list(), strict=True):
+    for text, found in zip(texts, lines(held)["lines_of"].to_list(), strict=True):
         assert [line["start"] for line in found] == [0, *(line["end"] for line in found[:-1])]
         assert found[-1]["end"] == len(text.encode()) + 1
     assert cut(held, pl.Series([[]] * len(texts), dtype=pl.List(pl.Struct({"start": pl.Int64, "end": pl.Int64})))).to_list() == texts
@@ -136,7 +135,7 @@ def test_lines_cover_the_text_and_cutting_none_changes_nothing(texts: list[str])
 
 def test_cutting_every_second_line_leaves_the_others() -> None:
     texts = pl.Series(["one\ntwo\nthree", "é\nü"])
-    spans = [[{"start": line["start"], "end": line["end"]} for line in found[::2]] for found in lines(texts).to_list()]
+    spans = [[{"start": line["start"], "end": line["end"]} for line in found[::2]] for found in lines(texts)["lines_of"].to_list()]
     assert cut(texts, pl.Series(spans)).to_list() == ["two\n", "ü"]
 
 

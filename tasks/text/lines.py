@@ -11,13 +11,13 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from tasks.text.arrow import Bytes, Hashes, Offsets, buffers
+from tasks.text.arrow import Bytes, Offsets, buffers
 from tasks.text.classes import BREAK, DIGIT, END, INNER, PUNCTUATION, SPACE, STOP, Classes, table
 from tasks.text.eights import load8
 from tasks.text.grams import PAPER, PEER
 from tasks.text.hashing import GOLDEN
 from tasks.text.kernel import inlined, kernel
-from tasks.text.peertokens import STACK, Spans, abbreviations, peer_tokens
+from tasks.text.peertokens import STACK, Lexicon, Spans, lexicon, peer_tokens
 from tasks.text.scratch import Scratch, after, before, classed, load, scratch_for, stripped
 
 FIELDS = ("start", "end", "first", "last", "lead", "words", "longest", "sentences", "flags")
@@ -46,7 +46,7 @@ class Words(NamedTuple):
     notes: int
     """From here on they are notes in brackets, to be left out."""
     rule: int
-    known: Hashes
+    lexicon: Lexicon
     begins: npt.NDArray[np.bool_]
     """Where four bytes at the beginning of a phrase fall in a small table."""
     marks: npt.NDArray[np.uint32]
@@ -61,7 +61,7 @@ def _words(rule: int) -> Words:
     begins = np.zeros(SLOTS, np.bool_)
     for phrase, _ in _PHRASES:
         begins[_slot(np.uint64(int.from_bytes(phrase[:4].encode(), "little")))] = True
-    return Words(np.frombuffer(text + bytes(8), np.uint8), bounds, flags, len(_PHRASES), rule, abbreviations(), begins, marks)
+    return Words(np.frombuffer(text + bytes(8), np.uint8), bounds, flags, len(_PHRASES), rule, lexicon(), begins, marks)
 
 
 @kernel
@@ -233,7 +233,7 @@ def _line(room: Scratch, spare: Scratch, span: tuple[int, int], classes: Classes
         view, start = spare, 0
         _, _, sentences, flags = _scanned(spare.text, spare.marks, 0, end, words)
     if words.rule == PEER:
-        sentences = sentences_of(view, out, peer_tokens(view.text, view.marks, (start, end), words.known, out))
+        sentences = sentences_of(view, out, peer_tokens(view.text, view.marks, (start, end), words.lexicon, out))
     record[FIRST], record[LAST], record[LEAD] = first, last, lead
     record[SENTENCES] = sentences
     flags = (flags & ~CITED) | (BLANK if first == last else 0)

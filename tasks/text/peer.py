@@ -12,7 +12,7 @@ from tasks.text.classes import ALPHA, BREAK, INNER, SPACE, STOP, SYMBOL, Classes
 from tasks.text.grams import PEER, Places, Table, known, places_for, repeated, table_for, table_size
 from tasks.text.hashing import hash_bytes
 from tasks.text.kernel import kernel
-from tasks.text.peertokens import STACK, Spans, abbreviations, peer_tokens
+from tasks.text.peertokens import STACK, Lexicon, Spans, lexicon, peer_tokens
 from tasks.text.scratch import PAD, Scratch, after, before, load, scratch_for, stripped
 from tasks.text.structure import STOP_WORDS, ends_in_ellipsis
 
@@ -173,7 +173,7 @@ class Given(NamedTuple):
 
 
 @kernel
-def _measure(data: Bytes, offsets: Offsets, classes: Classes, lexicon: tuple[Hashes, Hashes], given: Given, out: Counts) -> None:
+def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Lexicon, stops: Hashes, given: Given, out: Counts) -> None:
     largest = 0
     for i in range(len(out)):
         largest = max(largest, offsets[i + 1] - offsets[i])
@@ -186,8 +186,8 @@ def _measure(data: Bytes, offsets: Offsets, classes: Classes, lexicon: tuple[Has
             room.out.starts[:count] = given.starts[given.firsts[i] : given.firsts[i + 1]]
             room.out.ends[:count] = given.ends[given.firsts[i] : given.firsts[i + 1]]
         else:
-            count = peer_tokens(room.text, room.marks, (0, size), lexicon[0], room.out)
-        _words(count, lexicon[1], room, out[i])
+            count = peer_tokens(room.text, room.marks, (0, size), words, room.out)
+        _words(count, stops, room, out[i])
         _signs(room.text, size, out[i])
         _listed(size, room, out[i])
         _lines(size, room, out[i])
@@ -196,9 +196,9 @@ def _measure(data: Bytes, offsets: Offsets, classes: Classes, lexicon: tuple[Has
 
 
 @functools.cache
-def _lexicon() -> tuple[Hashes, Hashes]:
+def _stops() -> Hashes:
     padded = [np.frombuffer(word.encode() + bytes(8), np.uint8) for word in STOP_WORDS]
-    return abbreviations(), np.array([hash_bytes(word, 0, len(word) - 8) for word in padded], np.uint64)
+    return np.array([hash_bytes(word, 0, len(word) - 8) for word in padded], np.uint64)
 
 
 NONE = np.zeros(0, np.int64)
@@ -208,5 +208,5 @@ def peer_features(texts: pl.Series, given: Given | None = None) -> pl.DataFrame:
     """Count what datatrove counts: the columns of NAMES, one row a text; `given`: with tokens from elsewhere."""
     held: Buffers = buffers(texts)
     out = np.zeros((len(held.offsets) - 1, len(NAMES)), np.float64)
-    _measure(held.data, held.offsets, table()[0], _lexicon(), given or Given(NONE, NONE, NONE), out)
+    _measure(held.data, held.offsets, table()[0], lexicon(), _stops(), given or Given(NONE, NONE, NONE), out)
     return pl.DataFrame(out, schema=list(NAMES))

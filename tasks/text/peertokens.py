@@ -12,27 +12,76 @@ import numpy as np
 
 from tasks.text.arrow import Bytes, Hashes, Offsets
 from tasks.text.classes import ALPHA, DIGIT, INNER, LOWER, PREFIX, QUOTE, SPACE, SUFFIX, UPPER, WORD, Classes
-from tasks.text.eights import load8
 from tasks.text.hashing import hash_bytes
 from tasks.text.kernel import inlined, kernel
 from tasks.text.scratch import after, before
 
-DOT, APOSTROPHE, PLUS = 46, 39, 43
+DOT, APOSTROPHE, PLUS, SLASH, COLON, HASH = 46, 39, 43, 47, 58, 35
+MAX_SHORT = 11
+"""Bytes of the longest contraction that is looked up."""
 STACK = 256
 """Places for what is cut off at the end of one run."""
 _ABBREVIATIONS = (
-    "Mr. Mrs. Ms. Dr. St. Jr. Sr. Prof. Gen. Rev. Messrs. Mt. vs. v.s. etc. e.g. i.e. E.g. I.e. E.G. I.E. a.m. p.m. Inc. Ltd. Co. Corp. "
-    "Gov. Sen. Rep. Adm. Bros. Ph.D. Jan. Feb. Mar. Apr. Jun. Jul. Aug. Sep. Sept. Oct. Nov. Dec. D.C. Ala. Ariz. Ark. Calif. Colo. "
-    "Conn. Del. Fla. Ga. Ia. Id. Ill. Ind. Kan. Kans. Ky. La. Mass. Mich. Minn. Miss. Mo. Mont. N.C. N.D. N.H. N.J. N.M. N.Y. Neb. "
-    "Nebr. Nev. Okla. Ore. Pa. S.C. Tenn. Va. Wash. Wis. No. o.o co. ma'am. Ak. Md."
+    "Adm. Ak. Ala. Apr. Ariz. Ark. Aug. Bros. Calif. Co. Colo. Conn. Corp. D.C. Dec. Del. Dr. E.G. E.g. Feb. Fla. Ga. Gen. Gov. I.E. I.e. "
+    "Ia. Id. Ill. Inc. Ind. Jan. Jr. Jul. Jun. Kan. Kans. Ky. La. Ltd. Mar. Mass. Md. Messrs. Mich. Minn. Miss. Mo. Mont. Mr. Mrs. Ms. Mt. "
+    "N.C. N.D. N.H. N.J. N.M. N.Y. Neb. Nebr. Nev. Nov. Oct. Okla. Ore. Pa. Ph.D. Prof. Rep. Rev. S.C. Sen. Sep. Sept. St. Tenn. Va. "
+    "Wash. Wis. a.m. co. e.g. i.e. p.m. v.s. vs. and/or"
 )
+_UNITS = "km m dm cm mm ha nm yd in ft kg g mg t lb oz kmh mph hPa Pa mbar mb MB kb KB gb GB tb TB T G M K am pm"
+"""What is cut off behind a digit."""
+_STEMS = "i you he she it we they that there these this those what when where who why how"
+_VERBS = "ai are ca could dare did does do had has have is may might must need ought sha should was were wo would"
+_WHOLE = "is ire here ill its hell shell shed were well whore"
+"""Words that are no contractions though they look like one."""
+SLOTS = 2048
+
+
+class Lexicon(NamedTuple):
+    """Sorted hashes of abbreviations, of units, and of what `'ll` and its like, and `n't`, stand behind.
+
+    Then a table of contractions without an apostrophe, and where each is cut.
+    """
+
+    known: Hashes
+    units: Hashes
+    stems: Hashes
+    verbs: Hashes
+    short: Hashes
+    cuts: Offsets
+
+
+def _contractions() -> dict[str, tuple[int, int]]:
+    """Give contractions that are written without an apostrophe, and where they are cut: once or twice."""
+    found = {stem + end: (len(stem), 0) for stem in _STEMS.split() for end in ("d", "ll", "re", "s", "ve", "m")}
+    found |= {stem + end + "ve": (len(stem), len(stem + end)) for stem in _STEMS.split() for end in ("d", "ll")}
+    found |= {f"{verb}nt": (len(verb), 0) for verb in _VERBS.split()}
+    found |= {f"{verb}ntve": (len(verb), len(verb) + 2) for verb in _VERBS.split()}
+    found |= {"cannot": (3, 0), "gonna": (3, 0), "gotta": (3, 0), "yall": (1, 0), "ima": (1, 2)}
+    for word in (*_WHOLE.split(), *(f"{stem}m" for stem in _STEMS.split()[1:])):
+        found.pop(word, None)
+    return found | {word.capitalize(): cut for word, cut in found.items()}
+
+
+def _hashed(words: str) -> Hashes:
+    return np.unique(np.array([_hash_of(word) for word in words.split()], np.uint64))
+
+
+def _hash_of(word: str) -> int:
+    return int(hash_bytes(np.frombuffer(word.encode() + bytes(8), np.uint8), 0, len(word)))
 
 
 @functools.cache
-def abbreviations() -> Hashes:
-    """Give the sorted hashes of the abbreviations that keep their full stop."""
-    padded = [np.frombuffer(word.encode() + bytes(8), np.uint8) for word in _ABBREVIATIONS.split()]
-    return np.unique(np.array([hash_bytes(word, 0, len(word) - 8) for word in padded], np.uint64))
+def lexicon() -> Lexicon:
+    """Give what tokens are looked up in."""
+    short, cuts = np.zeros(SLOTS, np.uint64), np.zeros((SLOTS, 2), np.int64)
+    for word, cut in _contractions().items():
+        value = _hash_of(word)
+        slot = value & (SLOTS - 1)
+        while short[slot]:
+            slot = (slot + 1) & (SLOTS - 1)
+        short[slot], cuts[slot] = value, cut
+    stems, verbs = (f"{words} {words.title()}" for words in (_STEMS, f"{_VERBS} not"))
+    return Lexicon(_hashed(_ABBREVIATIONS), _hashed(_UNITS), _hashed(f"{stems} {verbs}"), _hashed(verbs), short, cuts)
 
 
 class Spans(NamedTuple):
@@ -51,7 +100,7 @@ def _put(out: Spans, count: int, start: int, end: int) -> int:
 
 
 @kernel
-def peer_tokens(text: Bytes, marks: Classes, span: tuple[int, int], known: Hashes, out: Spans) -> int:
+def peer_tokens(text: Bytes, marks: Classes, span: tuple[int, int], words: Lexicon, out: Spans) -> int:
     """Write the tokens between two places to `out`; their number is given.
 
     Behind the end stands something with the mark SPACE, and eight more bytes.
@@ -65,27 +114,34 @@ def peer_tokens(text: Bytes, marks: Classes, span: tuple[int, int], known: Hashe
             letters &= (marks[at] & (ALPHA | INNER)) != 0
             at += 1
         if letters and at > start:
-            count = _letters(text, start, at, out, count)
+            count = _letters(text, start, at, words, out, count)
         elif at > start:
-            count = _run(text, marks, (start, at), known, out, count)
+            count = _run(text, marks, (start, at), words, out, count)
     return count
 
 
 @kernel
-def _letters(text: Bytes, start: int, end: int, out: Spans, count: int) -> int:
-    """Write a run of letters; `cannot` is two tokens."""
-    cut = end
-    if end - start == 6 and (load8(text, start) | np.uint64(0x20)) & np.uint64(0xFFFFFFFFFFFF) == np.uint64(0x746F6E6E6163):
-        cut = start + 3
-    count = _put(out, count, start, cut)
-    return _put(out, count, cut, end) if cut < end else count
+def _letters(text: Bytes, start: int, end: int, words: Lexicon, out: Spans, count: int) -> int:
+    """Write a run of letters; a contraction is two tokens or three."""
+    if end - start > MAX_SHORT:
+        return _put(out, count, start, end)
+    value = hash_bytes(text, start, end)
+    slot = np.int64(value & np.uint64(SLOTS - 1))
+    while words.short[slot] != 0 and words.short[slot] != value:
+        slot = (slot + 1) & (SLOTS - 1)
+    if words.short[slot] != 0:
+        for k in range(2):
+            cut = words.cuts[slot, k]
+            if cut > 0:
+                count = _put(out, count, start, start + cut) if k == 0 else _put(out, count, out.ends[count - 1], start + cut)
+        return _put(out, count, out.ends[count - 1], end)
+    return _put(out, count, start, end)
 
 
 @kernel
-def _run(text: Bytes, marks: Classes, run: tuple[int, int], known: Hashes, out: Spans, count: int) -> int:
+def _run(text: Bytes, marks: Classes, run: tuple[int, int], words: Lexicon, out: Spans, count: int) -> int:
     """Write the tokens of a run without white space."""
     start, end = run
-    address = _is_address(text, start, end)
     while start < end:
         stop = _prefix(text, marks, start, end)
         if stop == start:
@@ -94,35 +150,77 @@ def _run(text: Bytes, marks: Classes, run: tuple[int, int], known: Hashes, out: 
         start = stop
     held = 0
     while start < end and held < STACK - 4:
-        cut = _suffix(text, marks, start, end, known)
-        if cut == end or (address and not marks[cut] & SUFFIX):
+        cut = _suffix(text, marks, start, end, words)
+        if cut == end:
             break
         out.stack[held], out.stack[held + 1] = cut, end
         end, held = cut, held + 2
-    if start < end and not address:
-        cut = _contraction(text, start, end)
-        if cut > start:
-            out.stack[held], out.stack[held + 1] = cut, end
-            end, held = cut, held + 2
+    cut = _contraction(text, start, end, words) if start < end else 0
+    if cut > start:
+        out.stack[held], out.stack[held + 1] = cut, end
+        end, held = cut, held + 2
     if start < end:
-        count = _put(out, count, start, end) if address else _parted(text, marks, start, end, out, count)
+        count = _core(text, marks, start, end, words, out, count)
     while held > 0:
         held -= 2
         count = _put(out, count, out.stack[held], out.stack[held + 1])
+        last = out.starts[count - 1]
+        if text[last - 1] == COLON and out.ends[count - 2] == last and out.starts[count - 2] == last - 1 and _is_mouth(text[last]):
+            out.ends[count - 2] = out.ends[count - 1]
+            count -= 1
     return count
 
 
 @kernel
-def _is_address(text: Bytes, start: int, end: int) -> bool:
-    found = False
-    for at in range(start + 1, end - 2):
-        found |= text[at] == 58 and text[at + 1] == 47 and text[at + 2] == 47
-    return found
+def _is_mouth(byte: int) -> bool:
+    """Tell what makes a face of the colon before it."""
+    return byte == 41 or byte == 40 or byte == 42 or byte == 91 or byte == 93
+
+
+@kernel
+def _core(text: Bytes, marks: Classes, start: int, end: int, words: Lexicon, out: Spans, count: int) -> int:
+    """Write what is left of a run: letters, an address as a whole, or its parts."""
+    letters, dotted = True, False
+    for at in range(start, end):
+        letters &= (marks[at] & (ALPHA | INNER)) != 0
+        dotted |= text[at] == DOT
+    if letters:
+        return _letters(text, start, end, words, out, count)
+    if (dotted and _is_address(text, marks, start, end)) or is_known(words.known, hash_bytes(text, start, end)):
+        return _put(out, count, start, end)
+    return _parted(text, marks, start, end, out, count)
+
+
+@kernel
+def _is_address(text: Bytes, marks: Classes, start: int, end: int) -> bool:
+    """Tell the address of a page or of mail: it may have a scheme and a name before `@`, and ends its host in small letters."""
+    host = start
+    for at in range(start + 2, end - 2):
+        if text[at] == COLON and text[at + 1] == SLASH and text[at + 2] == SLASH:
+            host = at + 3
+            break
+        if not marks[at] & (WORD | INNER) and text[at] != PLUS and text[at] != 45 and text[at] != DOT:
+            break
+    stop = host
+    while stop < end and text[stop] != SLASH and text[stop] != 63 and text[stop] != HASH and (text[stop] != COLON or stop == host):
+        if text[stop] == 64:
+            host = stop + 1
+        stop += 1
+    label = stop
+    while label > host and 97 <= text[label - 1] <= 122:
+        label -= 1
+    good = stop - label >= 2 and label - host >= 2 and text[label - 1] == DOT
+    for at in range(host, stop):
+        dot = text[at] == DOT and text[at + 1] != DOT
+        good &= (marks[at] & (WORD | INNER)) != 0 or dot or text[at] == 45 or text[at] == 95
+    return good
 
 
 @kernel
 def _prefix(text: Bytes, marks: Classes, at: int, end: int) -> int:
     """Give the end of what is cut off before a run; where nothing is, its start."""
+    if text[at] == APOSTROPHE and text[at + 1] == APOSTROPHE:
+        return at + 2
     if marks[at] & PREFIX or (text[at] == PLUS and not marks[at + 1] & DIGIT):
         return after(marks, at)
     stop = at
@@ -132,18 +230,42 @@ def _prefix(text: Bytes, marks: Classes, at: int, end: int) -> int:
 
 
 @kernel
-def _suffix(text: Bytes, marks: Classes, start: int, end: int, known: Hashes) -> int:
+def _suffix(text: Bytes, marks: Classes, start: int, end: int, words: Lexicon) -> int:
     """Give the start of what is cut off after a run; where nothing is, its end."""
     last = before(marks, end)
+    if text[last] == APOSTROPHE and last > start and text[last - 1] == APOSTROPHE:
+        return last - 1
     if text[last] == DOT:
-        return _full_stop(text, marks, start, end, known) if last > start else end
+        return _full_stop(text, marks, start, end, words.known) if last > start else end
     if marks[last] & SUFFIX:
         return last
-    if (text[last] | 0x20) == 115 and last > start:
-        quote = before(marks, last)
-        if text[quote] == APOSTROPHE or (text[quote] == 0xE2 and text[quote + 1] == 0x80 and text[quote + 2] == 0x99):
-            return quote
+    if last == start:
+        return end
+    quote = before(marks, last)
+    possessive = text[quote] == APOSTROPHE or (text[quote] == 0xE2 and text[quote + 1] == 0x80 and text[quote + 2] == 0x99)
+    if (text[last] | 0x20) == 115 and possessive:
+        return quote
+    return _amount(text, marks, start, end, words.units)
+
+
+@kernel
+def _amount(text: Bytes, marks: Classes, start: int, end: int, units: Hashes) -> int:
+    """Give the start of a per cent sign, a currency or a unit behind a digit; where there is none, the end."""
+    last = before(marks, end)
+    if (text[last] == 37 or (marks[last] & (PREFIX | SUFFIX)) == PREFIX) and marks[before(marks, last)] & DIGIT:
+        return last
+    if marks[last] & ALPHA and marks[start] & DIGIT:
+        return _unit(text, marks, start, end, units)
     return end
+
+
+@kernel
+def _unit(text: Bytes, marks: Classes, start: int, end: int, units: Hashes) -> int:
+    """Give the start of a unit behind a digit; where there is none, the end."""
+    at = end
+    while at > start and end - at <= 4 and marks[before(marks, at)] & ALPHA:
+        at = before(marks, at)
+    return at if at > start and marks[before(marks, at)] & DIGIT and is_known(units, hash_bytes(text, at, end)) else end
 
 
 @kernel
@@ -154,7 +276,7 @@ def _full_stop(text: Bytes, marks: Classes, start: int, end: int, known: Hashes)
         cut -= 1
     if end - cut > 1:
         return cut
-    if is_known(known, hash_bytes(text, start, end)):
+    if is_known(known, hash_bytes(text, start, end)) or (end - start == 2 and 97 <= text[start] <= 122):
         return end
     left = before(marks, cut)
     kind = marks[left]
@@ -177,7 +299,7 @@ def is_known(table: Hashes, value: np.uint64) -> bool:
 
 
 @kernel
-def _contraction(text: Bytes, start: int, end: int) -> int:
+def _contraction(text: Bytes, start: int, end: int, words: Lexicon) -> int:
     """Give where `n't`, `'ll`, `'re`, `'ve`, `'m` or `'d` begins at the end of a run; 0 where none does."""
     quote, rest = 0, 0
     for at in range(start + 1, end):
@@ -189,10 +311,10 @@ def _contraction(text: Bytes, start: int, end: int) -> int:
         return 0
     first, second = text[rest] | 0x20, text[rest + 1] | 0x20
     if end - rest == 1 and first == 116 and quote - start >= 2 and (text[quote - 1] | 0x20) == 110:
-        return quote - 1
+        return quote - 1 if is_known(words.verbs, hash_bytes(text, start, quote - 1)) else 0
     one = end - rest == 1 and (first == 109 or first == 100)
     two = end - rest == 2 and ((first == 108 and second == 108) or ((first == 114 or first == 118) and second == 101))
-    return quote if one or two else 0
+    return quote if (one or two) and is_known(words.stems, hash_bytes(text, start, quote)) else 0
 
 
 @kernel

@@ -101,7 +101,7 @@ def _is_exactly(text: Bytes, at: int, words: Words, which: int) -> bool:
 def _slot(eight: np.uint64) -> int:
     """Give the slot of four bytes, in small letters, in the table of how phrases begin."""
     four = np.uint64((eight | np.uint64(0x20202020)) & np.uint64(0xFFFFFFFF))
-    return np.int64(((four * GOLDEN) >> np.uint64(32)) & np.uint64(SLOTS - 1))
+    return int(np.int64(((four * GOLDEN) >> np.uint64(32)) & np.uint64(SLOTS - 1)))
 
 
 @kernel

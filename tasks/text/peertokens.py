@@ -9,6 +9,7 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tasks.text.arrow import Bytes, Hashes, Offsets
 from tasks.text.classes import ALPHA, DIGIT, INNER, LOWER, PREFIX, QUOTE, SPACE, SUFFIX, UPPER, WORD, Classes
@@ -16,7 +17,7 @@ from tasks.text.hashing import hash_bytes
 from tasks.text.kernel import inlined, kernel
 from tasks.text.scratch import after, before
 
-DOT, APOSTROPHE, PLUS, SLASH, COLON, HASH = 46, 39, 43, 47, 58, 35
+DOT, APOSTROPHE, PLUS, SLASH, COLON, DASH, AT = 46, 39, 43, 47, 58, 45, 64
 MAX_SHORT = 11
 """Bytes of the longest contraction that is looked up."""
 STACK = 256
@@ -36,17 +37,29 @@ _WHOLE = "is ire here ill its hell shell shed were well whore"
 SLOTS = 2048
 
 
+def _table(signs: str) -> npt.NDArray[np.bool_]:
+    return np.isin(np.arange(256), [ord(sign) for sign in signs])
+
+
+_ENDS_HOST, _IN_HOST, _IN_SCHEME, _BEFORE_STOP, _IN_ROWS = map(_table, ("/?#:", "-_", "+-.", "%-+", ".-"))
+_ENDINGS = np.array([int.from_bytes(ending, "little") for ending in (b"m", b"d", b"ll", b"re", b"ve")], np.int64)
+_LEFT, _RIGHT = np.zeros(256, np.int64), np.zeros(256, np.int64)
+"""Of what kind the neighbours of a sign are where it parts a run."""
+for _signs, _left, _right in (
+    (".", LOWER | QUOTE, UPPER | QUOTE), (",", ALPHA, ALPHA), (":<>=/", ALPHA | DIGIT, ALPHA), ("+-*^", DIGIT, DIGIT),
+):  # fmt: skip
+    _LEFT[[ord(sign) for sign in _signs]], _RIGHT[[ord(sign) for sign in _signs]] = _left, _right
+
+
+WHOLE, UNIT, STEM, VERB, SHORT = (1 << bit for bit in range(5))
+"""What a listed word is: left whole, a unit, what `'ll` and its like or `n't` stands behind, a contraction without an apostrophe."""
+
+
 class Lexicon(NamedTuple):
-    """Sorted hashes of abbreviations, of units, and of what `'ll` and its like, and `n't`, stand behind.
+    """A table of the hashes of listed words, what each is, and where contractions are cut: once or twice."""
 
-    Then a table of contractions without an apostrophe, and where each is cut.
-    """
-
-    known: Hashes
-    units: Hashes
-    stems: Hashes
-    verbs: Hashes
-    short: Hashes
+    hashes: Hashes
+    kinds: Offsets
     cuts: Offsets
 
 
@@ -62,26 +75,30 @@ def _contractions() -> dict[str, tuple[int, int]]:
     return found | {word.capitalize(): cut for word, cut in found.items()}
 
 
-def _hashed(words: str) -> Hashes:
-    return np.unique(np.array([_hash_of(word) for word in words.split()], np.uint64))
-
-
-def _hash_of(word: str) -> int:
-    return int(hash_bytes(np.frombuffer(word.encode() + bytes(8), np.uint8), 0, len(word)))
-
-
 @functools.cache
 def lexicon() -> Lexicon:
     """Give what tokens are looked up in."""
-    short, cuts = np.zeros(SLOTS, np.uint64), np.zeros((SLOTS, 2), np.int64)
-    for word, cut in _contractions().items():
-        value = _hash_of(word)
-        slot = value & (SLOTS - 1)
-        while short[slot]:
-            slot = (slot + 1) & (SLOTS - 1)
-        short[slot], cuts[slot] = value, cut
-    stems, verbs = (f"{words} {words.title()}" for words in (_STEMS, f"{_VERBS} not"))
-    return Lexicon(_hashed(_ABBREVIATIONS), _hashed(_UNITS), _hashed(f"{stems} {verbs}"), _hashed(verbs), short, cuts)
+    held = Lexicon(np.zeros(SLOTS, np.uint64), np.zeros(SLOTS, np.int64), np.zeros((SLOTS, 2), np.int64))
+    listed = [(word, WHOLE) for word in _ABBREVIATIONS.split()] + [(word, UNIT) for word in _UNITS.split()]
+    for words, kind in ((_STEMS, STEM), (f"{_VERBS} not", STEM | VERB)):
+        listed += [(form, kind) for word in words.split() for form in {word, word.capitalize()}]
+    short = _contractions()
+    for word, kind in [*listed, *((word, SHORT) for word in short)]:
+        value = np.uint64(hash_bytes(np.frombuffer(word.encode() + bytes(8), np.uint8), 0, len(word)))
+        slot = slot_of(held.hashes, value)
+        held.hashes[slot] = value
+        held.kinds[slot] |= kind
+        held.cuts[slot] = short.get(word, (0, 0))
+    return held
+
+
+@inlined
+def slot_of(hashes: Hashes, value: np.uint64) -> int:
+    """Give the slot of a hash, or the empty one where it belongs."""
+    slot = np.int64(value & np.uint64(SLOTS - 1))
+    while hashes[slot] != 0 and hashes[slot] != value:
+        slot = (slot + 1) & (SLOTS - 1)
+    return int(slot)
 
 
 class Spans(NamedTuple):
@@ -105,7 +122,7 @@ def peer_tokens(text: Bytes, marks: Classes, span: tuple[int, int], words: Lexic
 
     Behind the end stands something with the mark SPACE, and eight more bytes.
     """
-    count, at = 0, span[0]
+    count, at, hashes, starts, ends = 0, span[0], words.hashes, out.starts, out.ends
     while at < span[1]:
         while at < span[1] and marks[at] & (SPACE | INNER):
             at += 1
@@ -113,28 +130,30 @@ def peer_tokens(text: Bytes, marks: Classes, span: tuple[int, int], words: Lexic
         while not marks[at] & SPACE:
             letters &= (marks[at] & (ALPHA | INNER)) != 0
             at += 1
-        if letters and at > start:
-            count = _letters(text, start, at, words, out, count)
+        if at > start and letters and _is_plain(text, start, at, hashes):
+            starts[count], ends[count] = start, at
+            count += 1
         elif at > start:
-            count = _run(text, marks, (start, at), words, out, count)
+            count = _letters(text, start, at, words, out, count) if letters else _run(text, marks, (start, at), words, out, count)
     return count
+
+
+@inlined
+def _is_plain(text: Bytes, start: int, end: int, hashes: Hashes) -> bool:
+    """Tell a word that is surely not listed."""
+    return end - start > MAX_SHORT or hashes[hash_bytes(text, start, end) & np.uint64(SLOTS - 1)] == 0
 
 
 @kernel
 def _letters(text: Bytes, start: int, end: int, words: Lexicon, out: Spans, count: int) -> int:
     """Write a run of letters; a contraction is two tokens or three."""
-    if end - start > MAX_SHORT:
-        return _put(out, count, start, end)
-    value = hash_bytes(text, start, end)
-    slot = np.int64(value & np.uint64(SLOTS - 1))
-    while words.short[slot] != 0 and words.short[slot] != value:
-        slot = (slot + 1) & (SLOTS - 1)
-    if words.short[slot] != 0:
+    slot, first = slot_of(words.hashes, hash_bytes(text, start, end)), start
+    if words.kinds[slot] & SHORT:
         for k in range(2):
-            cut = words.cuts[slot, k]
-            if cut > 0:
-                count = _put(out, count, start, start + cut) if k == 0 else _put(out, count, out.ends[count - 1], start + cut)
-        return _put(out, count, out.ends[count - 1], end)
+            cut = first + words.cuts[slot, k]
+            if cut > first:
+                count = _put(out, count, start, cut)
+                start = cut
     return _put(out, count, start, end)
 
 
@@ -142,12 +161,27 @@ def _letters(text: Bytes, start: int, end: int, words: Lexicon, out: Spans, coun
 def _run(text: Bytes, marks: Classes, run: tuple[int, int], words: Lexicon, out: Spans, count: int) -> int:
     """Write the tokens of a run without white space."""
     start, end = run
-    while start < end:
-        stop = _prefix(text, marks, start, end)
-        if stop == start:
-            break
+    stop = _prefix(text, marks, start, end)
+    while start < end and stop > start:
         count = _put(out, count, start, stop)
         start = stop
+        stop = _prefix(text, marks, start, end)
+    end, held = _cut_off(text, marks, start, end, words, out)
+    if start < end:
+        count = _core(text, marks, start, end, words, out, count)
+    while held > 0:
+        held -= 2
+        count = _put(out, count, out.stack[held], out.stack[held + 1])
+        last = out.starts[count - 1]
+        if text[last - 1] == COLON and out.ends[count - 2] == last and out.starts[count - 2] == last - 1 and _is_mouth(text[last]):
+            out.ends[count - 2] = out.ends[count - 1]
+            count -= 1
+    return count
+
+
+@kernel
+def _cut_off(text: Bytes, marks: Classes, start: int, end: int, words: Lexicon, out: Spans) -> tuple[int, int]:
+    """Lay what is cut off after a run, the last first, on the stack; the end of what is left and the height are given."""
     held = 0
     while start < end and held < STACK - 4:
         cut = _suffix(text, marks, start, end, words)
@@ -159,16 +193,7 @@ def _run(text: Bytes, marks: Classes, run: tuple[int, int], words: Lexicon, out:
     if cut > start:
         out.stack[held], out.stack[held + 1] = cut, end
         end, held = cut, held + 2
-    if start < end:
-        count = _core(text, marks, start, end, words, out, count)
-    while held > 0:
-        held -= 2
-        count = _put(out, count, out.stack[held], out.stack[held + 1])
-        last = out.starts[count - 1]
-        if text[last - 1] == COLON and out.ends[count - 2] == last and out.starts[count - 2] == last - 1 and _is_mouth(text[last]):
-            out.ends[count - 2] = out.ends[count - 1]
-            count -= 1
-    return count
+    return end, held
 
 
 @kernel
@@ -186,7 +211,7 @@ def _core(text: Bytes, marks: Classes, start: int, end: int, words: Lexicon, out
         dotted |= text[at] == DOT
     if letters:
         return _letters(text, start, end, words, out, count)
-    if (dotted and _is_address(text, marks, start, end)) or is_known(words.known, hash_bytes(text, start, end)):
+    if (dotted and _is_address(text, marks, start, end)) or is_a(text, start, end, words, WHOLE):
         return _put(out, count, start, end)
     return _parted(text, marks, start, end, out, count)
 
@@ -194,26 +219,36 @@ def _core(text: Bytes, marks: Classes, start: int, end: int, words: Lexicon, out
 @kernel
 def _is_address(text: Bytes, marks: Classes, start: int, end: int) -> bool:
     """Tell the address of a page or of mail: it may have a scheme and a name before `@`, and ends its host in small letters."""
-    host = start
-    for at in range(start + 2, end - 2):
-        if text[at] == COLON and text[at + 1] == SLASH and text[at + 2] == SLASH:
-            host = at + 3
-            break
-        if not marks[at] & (WORD | INNER) and text[at] != PLUS and text[at] != 45 and text[at] != DOT:
-            break
+    host = _after_scheme(text, marks, start, end)
     stop = host
-    while stop < end and text[stop] != SLASH and text[stop] != 63 and text[stop] != HASH and (text[stop] != COLON or stop == host):
-        if text[stop] == 64:
-            host = stop + 1
+    while stop < end and not (_ENDS_HOST[text[stop]] and stop > host):
         stop += 1
-    label = stop
-    while label > host and 97 <= text[label - 1] <= 122:
-        label -= 1
+        host = stop if text[stop - 1] == AT else host
+    label = _label_start(text, host, stop)
     good = stop - label >= 2 and label - host >= 2 and text[label - 1] == DOT
     for at in range(host, stop):
         dot = text[at] == DOT and text[at + 1] != DOT
-        good &= (marks[at] & (WORD | INNER)) != 0 or dot or text[at] == 45 or text[at] == 95
+        good &= (marks[at] & (WORD | INNER)) != 0 or dot or _IN_HOST[text[at]]
     return good
+
+
+@kernel
+def _label_start(text: Bytes, host: int, stop: int) -> int:
+    """Give where the small letters at the end of a host begin."""
+    while stop > host and 97 <= text[stop - 1] <= 122:
+        stop -= 1
+    return stop
+
+
+@kernel
+def _after_scheme(text: Bytes, marks: Classes, start: int, end: int) -> int:
+    """Give the place after `://`, or the start where no scheme is."""
+    for at in range(start + 2, end - 2):
+        if text[at] == COLON and text[at + 1] == SLASH and text[at + 2] == SLASH:
+            return at + 3
+        if not marks[at] & (WORD | INNER) and not _IN_SCHEME[text[at]]:
+            break
+    return start
 
 
 @kernel
@@ -236,66 +271,59 @@ def _suffix(text: Bytes, marks: Classes, start: int, end: int, words: Lexicon) -
     if text[last] == APOSTROPHE and last > start and text[last - 1] == APOSTROPHE:
         return last - 1
     if text[last] == DOT:
-        return _full_stop(text, marks, start, end, words.known) if last > start else end
+        return _full_stop(text, marks, start, end, words) if last > start else end
     if marks[last] & SUFFIX:
         return last
     if last == start:
         return end
     quote = before(marks, last)
-    possessive = text[quote] == APOSTROPHE or (text[quote] == 0xE2 and text[quote + 1] == 0x80 and text[quote + 2] == 0x99)
-    if (text[last] | 0x20) == 115 and possessive:
+    if (text[last] | 0x20) == 115 and _is_apostrophe(text, quote):
         return quote
-    return _amount(text, marks, start, end, words.units)
+    return _amount(text, marks, start, end, words)
 
 
 @kernel
-def _amount(text: Bytes, marks: Classes, start: int, end: int, units: Hashes) -> int:
+def _amount(text: Bytes, marks: Classes, start: int, end: int, words: Lexicon) -> int:
     """Give the start of a per cent sign, a currency or a unit behind a digit; where there is none, the end."""
     last = before(marks, end)
     if (text[last] == 37 or (marks[last] & (PREFIX | SUFFIX)) == PREFIX) and marks[before(marks, last)] & DIGIT:
         return last
     if marks[last] & ALPHA and marks[start] & DIGIT:
-        return _unit(text, marks, start, end, units)
+        return _unit(text, marks, start, end, words)
     return end
 
 
 @kernel
-def _unit(text: Bytes, marks: Classes, start: int, end: int, units: Hashes) -> int:
+def _unit(text: Bytes, marks: Classes, start: int, end: int, words: Lexicon) -> int:
     """Give the start of a unit behind a digit; where there is none, the end."""
     at = end
     while at > start and end - at <= 4 and marks[before(marks, at)] & ALPHA:
         at = before(marks, at)
-    return at if at > start and marks[before(marks, at)] & DIGIT and is_known(units, hash_bytes(text, at, end)) else end
+    return at if at > start and marks[before(marks, at)] & DIGIT and is_a(text, at, end, words, UNIT) else end
 
 
 @kernel
-def _full_stop(text: Bytes, marks: Classes, start: int, end: int, known: Hashes) -> int:
+def _full_stop(text: Bytes, marks: Classes, start: int, end: int, words: Lexicon) -> int:
     """Give the start of the full stops at the end of a run, where they are cut off."""
     cut = end - 1
     while cut > start and text[cut - 1] == DOT:
         cut -= 1
     if end - cut > 1:
         return cut
-    if is_known(known, hash_bytes(text, start, end)) or (end - start == 2 and 97 <= text[start] <= 122):
+    letter = end - start == 2 and 97 <= text[start] <= 122
+    if letter or is_a(text, start, end, words, WHOLE):
         return end
     left = before(marks, cut)
-    kind = marks[left]
-    if kind & (LOWER | DIGIT | QUOTE | SUFFIX) or text[left] == 37 or text[left] == 45 or text[left] == PLUS:
+    if marks[left] & (LOWER | DIGIT | QUOTE | SUFFIX) or _BEFORE_STOP[text[left]]:
         return cut
-    return cut if kind & UPPER and left > start and marks[before(marks, left)] & UPPER else end
+    capitals = left > start and marks[left] & marks[before(marks, left)] & UPPER != 0
+    return cut if capitals else end
 
 
 @kernel
-def is_known(table: Hashes, value: np.uint64) -> bool:
-    """Look a hash up among sorted ones."""
-    low, high = 0, len(table)
-    while low < high:
-        middle = (low + high) >> 1
-        if table[middle] < value:
-            low = middle + 1
-        else:
-            high = middle
-    return bool(low < len(table) and table[low] == value)
+def is_a(text: Bytes, start: int, end: int, words: Lexicon, kind: int) -> bool:
+    """Tell whether a word is listed as of a kind."""
+    return bool(words.kinds[slot_of(words.hashes, hash_bytes(text, start, end))] & kind)
 
 
 @kernel
@@ -303,18 +331,28 @@ def _contraction(text: Bytes, start: int, end: int, words: Lexicon) -> int:
     """Give where `n't`, `'ll`, `'re`, `'ve`, `'m` or `'d` begins at the end of a run; 0 where none does."""
     quote, rest = 0, 0
     for at in range(start + 1, end):
-        if text[at] == APOSTROPHE:
-            quote, rest = at, at + 1
-        elif text[at] == 0xE2 and text[at + 1] == 0x80 and text[at + 2] == 0x99:
-            quote, rest = at, at + 3
-    if quote == 0:
+        if _is_apostrophe(text, at):
+            quote, rest = at, at + (1 if text[at] == APOSTROPHE else 3)
+    if quote == 0 or not 0 < end - rest <= 2:
         return 0
-    first, second = text[rest] | 0x20, text[rest + 1] | 0x20
-    if end - rest == 1 and first == 116 and quote - start >= 2 and (text[quote - 1] | 0x20) == 110:
-        return quote - 1 if is_known(words.verbs, hash_bytes(text, start, quote - 1)) else 0
-    one = end - rest == 1 and (first == 109 or first == 100)
-    two = end - rest == 2 and ((first == 108 and second == 108) or ((first == 114 or first == 118) and second == 101))
-    return quote if (one or two) and is_known(words.stems, hash_bytes(text, start, quote)) else 0
+    ending = _two_letters(text, rest, end)
+    if ending == 116 and (text[quote - 1] | 0x20) == 110 and quote - start >= 2:
+        return quote - 1 if is_a(text, start, quote - 1, words, VERB) else 0
+    found = False
+    for wanted in _ENDINGS:
+        found |= ending == wanted
+    return quote if found and is_a(text, start, quote, words, STEM) else 0
+
+
+@kernel
+def _two_letters(text: Bytes, at: int, end: int) -> int:
+    """Give one letter or two, small, as a number."""
+    return int((text[at] | 0x20) + (256 * (text[at + 1] | 0x20) if end - at == 2 else 0))
+
+
+@kernel
+def _is_apostrophe(text: Bytes, at: int) -> bool:
+    return bool(text[at] == APOSTROPHE or (text[at] == 0xE2 and text[at + 1] == 0x80 and text[at + 2] == 0x99))
 
 
 @kernel
@@ -337,21 +375,30 @@ def _parted(text: Bytes, marks: Classes, start: int, end: int, out: Spans, count
 @kernel
 def _infix(text: Bytes, marks: Classes, at: int, end: int) -> int:
     """Give the end of the sign at `at` where it parts a run; where it does not, `at`."""
-    left, stop = marks[before(marks, at)], after(marks, at)
-    byte = text[at]
-    if byte == 0xE2 and text[at + 1] == 0x80 and text[at + 2] == 0xA6:
-        return stop
-    if byte == DOT or byte == 45:
-        while stop < end and text[stop] == byte:
-            stop += 1
+    stop, byte = _sign_end(text, marks, at, end), text[at]
     if stop >= end:
         return at
-    right = marks[stop]
-    if byte == DOT and stop - at > 1:
+    left, right = marks[before(marks, at)], marks[stop]
+    if (stop - at > 1 and byte == DOT) or _is_ellipsis(text, at):
         return stop
-    if _is_hyphen(text, at) and left & (ALPHA | DIGIT) and right & ALPHA:
+    if left & (ALPHA | DIGIT) and right & ALPHA and _is_hyphen(text, at):
         return stop
-    return stop if stop - at == 1 and _parts(byte, left, right, text[stop]) else at
+    fits = right & _RIGHT[byte] != 0 or (text[stop] == DASH and _RIGHT[byte] == DIGIT)
+    return stop if stop - at == 1 and left & _LEFT[byte] and fits else at
+
+
+@kernel
+def _sign_end(text: Bytes, marks: Classes, at: int, end: int) -> int:
+    """Give the end of a sign, of all full stops or hyphens in a row."""
+    stop = after(marks, at)
+    while stop < end and text[stop] == text[at] and _IN_ROWS[text[at]]:
+        stop += 1
+    return stop
+
+
+@kernel
+def _is_ellipsis(text: Bytes, at: int) -> bool:
+    return bool(text[at] == 0xE2 and text[at + 1] == 0x80 and text[at + 2] == 0xA6)
 
 
 @kernel
@@ -360,17 +407,3 @@ def _is_hyphen(text: Bytes, at: int) -> bool:
     if text[at] == 45 or text[at] == 126:
         return True
     return bool(text[at] == 0xE2 and text[at + 1] == 0x80 and (text[at + 2] == 0x93 or text[at + 2] == 0x94))
-
-
-@kernel
-def _parts(byte: int, left: int, right: int, following: int) -> bool:
-    """Tell whether an ASCII sign parts what stands on its left from what stands on its right."""
-    if byte == DOT:
-        return (left & (LOWER | QUOTE)) != 0 and (right & (UPPER | QUOTE)) != 0
-    if byte == 44:
-        return (left & ALPHA) != 0 and (right & ALPHA) != 0
-    if byte == 58 or byte == 60 or byte == 61 or byte == 62 or byte == 47:
-        return (left & (ALPHA | DIGIT)) != 0 and (right & ALPHA) != 0
-    if byte == PLUS or byte == 45 or byte == 42 or byte == 94:
-        return (left & DIGIT) != 0 and ((right & DIGIT) != 0 or following == 45)
-    return False

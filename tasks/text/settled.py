@@ -69,32 +69,34 @@ def _cut(lines: Records, firsts: Offsets, notes: Records, noted: Offsets, limits
     """Write the spans to cut out of each text, in order of their starts, and where those of each text end."""
     count = 0
     for text in range(len(ends) - 1):
-        last = -1
-        for place in range(firsts[text], firsts[text + 1]):
-            if _is_kept(lines[place], limits):
-                last = place
-        note, first, owed = noted[text], True, False
-        for place in range(firsts[text], firsts[text + 1]):
-            line = lines[place]
-            stays = _is_kept(line, limits)
+        inside = lines[firsts[text] : firsts[text + 1]]
+        last, first, owed, note = _last_kept(inside, limits), True, False, noted[text]
+        for place in range(len(inside)):
+            line, stays = inside[place], _is_kept(inside[place], limits)
             if limits.rule == PEER:
                 cuts[count, 0], cuts[count, 1], owed = _before(line, (stays, first, owed), place < last)
                 count += 1
             elif not stays and not line[FLAGS] & BLANK:
                 cuts[count, 0], cuts[count, 1] = line[START], line[STOPS_AT]
                 count += 1
-            first = first and not stays
+            first &= not stays
             while note < noted[text + 1] and notes[note, 0] < line[STOPS_AT]:
-                if stays:
-                    cuts[count] = notes[note]
-                    count += 1
-                note += 1
+                cuts[count] = notes[note]
+                count, note = count + stays, note + 1
             if stays and limits.rule == PEER:
                 parted = place < last and line[FLAGS] & PARTED != 0
                 owed = place < last and not parted
                 cuts[count, 0], cuts[count, 1] = line[LAST], line[STOPS_AT] - parted
                 count += 1
         ends[text + 1] = count
+
+
+@kernel
+def _last_kept(lines: Records, limits: Limits) -> int:
+    last = -1
+    for place in range(len(lines)):
+        last = place if _is_kept(lines[place], limits) else last
+    return last
 
 
 @kernel
@@ -131,7 +133,7 @@ def spans_cut(both: pl.Series, limits: tuple[int, int, int, int]) -> pl.Series:
     """Give the {start, end} in bytes to cut out of texts, by a struct of their `lines_of` and `notes_of`."""
     lines, firsts = _records(both.struct.field("lines_of"), FIELDS)
     notes, noted = _records(both.struct.field("notes_of"), ("start", "end"))
-    cuts, ends = np.zeros((2 * len(lines) + len(notes), 2), np.int64), np.zeros(len(both) + 1, np.int64)
+    cuts, ends = np.zeros((2 * len(lines) + len(notes) + 1, 2), np.int64), np.zeros(len(both) + 1, np.int64)
     _cut(lines, firsts, notes, noted, Limits(*limits), cuts, ends)
     spans = pl.DataFrame(cuts[: ends[-1]], schema={"start": pl.Int64, "end": pl.Int64}).to_struct("cuts")
     rows = pl.Series("row", np.repeat(np.arange(len(both)), np.diff(ends)), dtype=pl.Int64)

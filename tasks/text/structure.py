@@ -251,12 +251,18 @@ def ends_sentence(text: Bytes, marks: Classes, start: int, end: int) -> bool:
         at = before(marks, at)
         if marks[at] & END:
             return True
-        byte = text[at]
-        closing = byte == 0x22 or byte == 0x27 or byte == 0x29 or byte == 0x5D
-        closing = closing or (byte == 0xE2 and text[at + 1] == 0x80 and (text[at + 2] == 0x99 or text[at + 2] == 0x9D))
-        if not closing and not (byte == 0xC2 and text[at + 1] == 0xBB):
+        if not _closes(text, at):
             return False
     return False
+
+
+@kernel
+def _closes(text: Bytes, at: int) -> bool:
+    """Tell a quote or bracket that may stand behind the end of a sentence."""
+    byte = text[at]
+    if byte == 0xE2:
+        return bool(text[at + 1] == 0x80 and (text[at + 2] == 0x99 or text[at + 2] == 0x9D))
+    return bool(byte == 0x22 or byte == 0x27 or byte == 0x29 or byte == 0x5D or (byte == 0xC2 and text[at + 1] == 0xBB))
 
 
 @kernel

@@ -242,6 +242,21 @@ def _line(room: Scratch, spare: Scratch, span: tuple[int, int], classes: Classes
 
 
 @kernel
+def _counted(data: Bytes, start: int, end: int, rule: int) -> tuple[int, int]:
+    """Count the bytes that may end a line, and the brackets that open: at least as many as there will be lines and citation marks."""
+    breaks, brackets = 0, 0
+    for at in range(start, end):
+        byte = data[at]
+        breaks += byte == NEWLINE
+        brackets += byte == OPEN
+    if rule == PEER:
+        for at in range(start, end):
+            byte = data[at]
+            breaks += (11 <= byte <= 13) | (28 <= byte <= 30) | (byte == 0x85) | (byte == 0xA8) | (byte == 0xA9)
+    return breaks, brackets
+
+
+@kernel
 def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Words, found: Found, firsts: Offsets) -> None:
     largest = 0
     for i in range(len(offsets) - 1):
@@ -269,8 +284,7 @@ def lines(texts: pl.Series, rule: int = PAPER) -> pl.DataFrame:
     without it, `longest` the characters of the longest, `flags` the bits ENDED to PARTED.
     """
     held = buffers(texts)
-    breaks = int(np.isin(held.data, np.frombuffer(b"\n\r\x0b\x0c\x1c\x1d\x1e\x85\xa8\xa9", np.uint8)).sum())
-    brackets = int((held.data == OPEN).sum())
+    breaks, brackets = _counted(held.data, held.offsets[0], held.offsets[-1], rule)
     found = Found(
         np.zeros((breaks + len(texts) + 1, len(FIELDS)), np.uint32), np.zeros((brackets + 1, 2), np.uint32), np.zeros(2, np.int64)
     )

@@ -209,4 +209,4 @@ def peer_features(texts: pl.Series, given: Given | None = None) -> pl.DataFrame:
     held: Buffers = buffers(texts)
     out = np.zeros((len(held.offsets) - 1, len(NAMES)), np.float64)
     _measure(held.data, held.offsets, table()[0], lexicon(), _stops(), given or Given(NONE, NONE, NONE), out)
-    return pl.DataFrame(out, schema=list(NAMES))
+    return pl.DataFrame(out.astype(np.uint32), schema=list(NAMES))

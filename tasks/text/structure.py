@@ -382,4 +382,4 @@ def structure(texts: pl.Series, *, repetition: bool = False) -> pl.DataFrame:
     out = np.zeros((len(held.offsets) - 1, len(NAMES)), np.float64)
     _measure(held.data, held.offsets, table()[0], _lexicon(), repetition, out)
     names = NAMES if repetition else NAMES[:GRAMS]
-    return pl.DataFrame(out[:, : len(names)], schema=list(names))
+    return pl.DataFrame(out[:, : len(names)].astype(np.uint32), schema=list(names))

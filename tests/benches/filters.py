@@ -58,7 +58,8 @@ def documents(texts: Path | None, megabytes: float) -> Iterator[bytes]:
 def cpu(command: Sequence[str], folder: Path) -> float:
     """Give the CPU seconds of a command and its children."""
     begun = resource.getrusage(resource.RUSAGE_CHILDREN)
-    environment = {**os.environ, "POLARS_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment |= {"POLARS_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,6 +1,7 @@
 """What datatrove does with the same documents: run by tests.benches.filters with an interpreter that has datatrove.
 
-`python datatrove_filters.py IN.jsonl OUT_FOLDER`: read, all four filters, write.
+`python datatrove_filters.py IN.jsonl OUT_FOLDER`: read, all four filters, write. C4 is last, for it
+changes the text, and ours judge the text as it came.
 """
 
 import sys
@@ -18,8 +19,8 @@ def main(source: str, target: str) -> None:
         JsonlReader(folder, glob_pattern=name),
         GopherRepetitionFilter(),
         GopherQualityFilter(),
-        C4QualityFilter(),
         FineWebQualityFilter(),
+        C4QualityFilter(),
         JsonlWriter(target, compression=None),
     ]
     LocalPipelineExecutor(pipeline=pipeline, tasks=1, workers=1, logging_dir=f"{target}/logs").run()

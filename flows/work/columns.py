@@ -40,6 +40,7 @@ def judge(job: Job, steps: list[Step]) -> Done:
         raise CorruptError(
             f"{work.address(job.parts[0].path)}: features do not lie row for row beside the text. Remove them and run again."
         )
+    features = features.with_columns(step.derived())
     rules = step.all_rules()
     verdicts = features.select("id", *(rule.ok.fill_null(value=False).alias(rule.name) for rule in rules))
     scores = features.select(rule.score.cast(pl.Float64).alias(f"{rule.name}.score") for rule in rules)

@@ -9,6 +9,7 @@ from pydantic import Field
 from tasks.filters.rule import Profile, Rule, RuleSet, feature
 
 Count = Annotated[int, Field(ge=0)]
+JUDGED = "c4_judged"
 SPAN = pl.Struct({"start": pl.Int64, "end": pl.Int64})
 
 
@@ -30,8 +31,8 @@ class C4(RuleSet):
     end_mark: bool = True
     """Take out lines that end in no terminal mark; FineWeb switched this off."""
 
-    def _judged(self, profile: Profile) -> pl.Expr:
-        """Give what lines say of their text: {lorem_ipsum, curly, sentences}."""
+    def derived(self, profile: Profile = "paper") -> Sequence[pl.Expr]:
+        """What lines say of their text, as {lorem_ipsum, curly, sentences}."""
 
         def judge(of: pl.Series) -> pl.Series:
             from tasks.text.settled import judged
@@ -39,7 +40,7 @@ class C4(RuleSet):
             return judged(of, self._limits(profile))
 
         shape = pl.Struct({"lorem_ipsum": pl.Int64, "curly": pl.Int64, "sentences": pl.Int64})
-        return feature("lines_of", profile).map_batches(judge, return_dtype=shape)
+        return (feature("lines_of", profile).map_batches(judge, return_dtype=shape).alias(JUDGED),)
 
     def _limits(self, profile: Profile) -> tuple[int, int, int, int]:
         few = 3 if profile == "datatrove" else 5
@@ -47,7 +48,7 @@ class C4(RuleSet):
 
     def rules(self, profile: Profile = "paper") -> Sequence[Rule]:
         """Over what is left of the text."""
-        field = self._judged(profile).struct.field
+        field = pl.col(JUDGED).struct.field
         few = 5 if profile == "datatrove" else 3
         return (
             Rule("lorem_ipsum", field("lorem_ipsum"), high=0),

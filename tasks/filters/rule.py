@@ -46,6 +46,11 @@ class RuleSet(Settings):
         """Give the rules in the order in which the first failing one names the drop."""
         raise NotImplementedError
 
+    def derived(self, profile: Profile = "paper") -> Sequence[pl.Expr]:
+        """Give features that are made of others for the rules to read, each worked out once."""
+        del profile
+        return ()
+
     def cuts(self, profile: Profile = "paper") -> pl.Expr | None:
         """Give the spans to take out of rows that stay; None: nothing."""
         del profile

@@ -78,6 +78,10 @@ class Filter(Step):
         named = [(name, rule) for name, rules in self.rules.sets() for rule in rules.rules(self.profile)]
         return [Rule(f"{name}.{rule.name}", rule.score, rule.low, rule.high) for name, rule in named]
 
+    def derived(self) -> list[pl.Expr]:
+        """Give what the rules read beside the measured features, each worked out once."""
+        return [expression for _, rules in self.rules.sets() for expression in rules.derived(self.profile)]
+
     def keep(self) -> dict[str, pl.Expr]:
         """Give each reason to drop a row with the expression that is true where it does not apply."""
         return {rule.name: rule.ok for rule in self.all_rules()}

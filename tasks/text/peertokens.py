@@ -338,10 +338,15 @@ def _contraction(text: Bytes, start: int, end: int, words: Lexicon) -> int:
     ending = _two_letters(text, rest, end)
     if ending == 116 and (text[quote - 1] | 0x20) == 110 and quote - start >= 2:
         return quote - 1 if is_a(text, start, quote - 1, words, VERB) else 0
+    return quote if _is_ending(ending) and is_a(text, start, quote, words, STEM) else 0
+
+
+@kernel
+def _is_ending(ending: int) -> bool:
     found = False
     for wanted in _ENDINGS:
         found |= ending == wanted
-    return quote if found and is_a(text, start, quote, words, STEM) else 0
+    return found
 
 
 @kernel
@@ -383,8 +388,13 @@ def _infix(text: Bytes, marks: Classes, at: int, end: int) -> int:
         return stop
     if left & (ALPHA | DIGIT) and right & ALPHA and _is_hyphen(text, at):
         return stop
-    fits = right & _RIGHT[byte] != 0 or (text[stop] == DASH and _RIGHT[byte] == DIGIT)
-    return stop if stop - at == 1 and left & _LEFT[byte] and fits else at
+    return stop if stop - at == 1 and left & _LEFT[byte] and _fits(byte, right, text[stop]) else at
+
+
+@kernel
+def _fits(byte: int, right: int, following: int) -> bool:
+    """Tell whether what follows a sign lets it part a run; digits may have a minus."""
+    return bool(right & _RIGHT[byte] != 0 or (following == DASH and _RIGHT[byte] == DIGIT))
 
 
 @kernel

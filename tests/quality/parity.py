@@ -48,7 +48,7 @@ def reasons(name: str, features: pl.DataFrame) -> pl.Series:
     for rule, reason in reversed(list(zip(rules, REASONS[name], strict=True))):
         said = pl.when(rule.score > rule.high).then(pl.lit(UPPER[reason])).otherwise(pl.lit(reason)) if reason in UPPER else pl.lit(reason)
         first = pl.when(rule.ok).then(first).otherwise(said)
-    return features.select(first.alias(name)).to_series()
+    return features.with_columns(FILTERS[name].derived("datatrove")).select(first.alias(name)).to_series()
 
 
 def rewritten(texts: pl.Series, features: pl.DataFrame) -> list[str]:

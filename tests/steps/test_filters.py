@@ -13,7 +13,7 @@ from tests.texts import prose
 
 
 def failing(rules: RuleSet, text: str) -> list[str]:
-    features = measure(pl.Series([text]), rules.needs)
+    features = measure(pl.Series([text]), rules.needs).with_columns(rules.derived())
     return [rule.name for rule in rules.rules() if not features.select(rule.ok).item()]
 
 
@@ -64,7 +64,7 @@ def test_fineweb_drops_lists_and_menus() -> None:
 
 def test_c4_takes_out_lines_and_then_counts_sentences() -> None:
     text = f"{prose(1, 2)}\nmenu home\n\nThis site uses JavaScript and it needs to be on.\nThis line goes on and on without ever...\n{prose(2, 2)}\n"
-    features = measure(pl.Series([text, "Just one line of text here."]), C4.needs)
+    features = measure(pl.Series([text, "Just one line of text here."]), C4.needs).with_columns(C4().derived())
     cuts = C4().cuts()
     assert cuts is not None
     assert cut(pl.Series([text]), features.head(1).select(cuts).to_series()).to_list() == [f"{prose(1, 2)}\n\n{prose(2, 2)}\n"]

@@ -5,6 +5,8 @@ import sys
 
 VERBS = {
     "build": "build a dataset from a recipe",
+    "show": "show what a build kept and dropped",
+    "what-if": "tell what other thresholds would keep",
     "verify": "verify a published dataset",
     "sweep": "find and remove what a store can do without",
     "schema": "print the JSON Schema of recipes",
@@ -25,7 +27,7 @@ def main() -> int:
 
         print(f"error: {arguments[0]} is no verb. {nearest(arguments[0], VERBS)} Verbs: {', '.join(VERBS)}.", file=sys.stderr)
         return 2
-    code: int = importlib.import_module(f"flows.{arguments[0]}").main(arguments[1:])
+    code: int = importlib.import_module(f"flows.{arguments[0].replace('-', '_')}").main(arguments[1:])
     return code
 
 

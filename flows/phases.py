@@ -81,7 +81,20 @@ def _verdicts(stage: Stage, scene: Scene) -> Phases:
     shards = tuple(shard.beside(done.part("columns.parquet"), cut=cut) for shard, done in zip(before.shards, dones, strict=True))
     ins, outs = (sum(done.report[side] for done in dones) for side in ("rows_in", "rows_out"))
     dropped, failed = (summed([done.report[side] for done in dones]) for side in ("dropped", "failed"))
-    report = report_of(scene, name, ins, outs, dropped, failed=failed, parts={"verdicts": addresses(scene, dones, "verdicts.parquet")})
+    texts = [scene.site.work.address(shard.text.path) for shard in before.shards if shard.text.rows]
+    parts = {"verdicts": addresses(scene, dones, "verdicts.parquet"), "texts": texts}
+    bounds = {rule.name: (rule.low, rule.high) for rule in step.all_rules()}
+    at = scene.site.work.address
+    places = [
+        {
+            "features": at(part.path),
+            "columns": at(done.part("columns.parquet").path),
+            "beside": [at(column.path) for column in shard.columns],
+        }
+        for shard, part, done in zip(before.shards, before.features, dones, strict=True)
+    ]
+    more = {"failed": failed, "bounds": bounds, "column": step.column(scene.columns(stage)), "groups": step.needs(), "shards": places}
+    report = report_of(scene, name, ins, outs, dropped, parts=parts, **more)
     return Result(shards, reports=(report,))
 
 

@@ -86,6 +86,12 @@ class Filter(Step):
         """Give each reason to drop a row with the expression that is true where it does not apply."""
         return {rule.name: rule.ok for rule in self.all_rules()}
 
+    def judged(self, features: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+        """Give whether each row is kept by all rules, and the first rule that drops it; null where none does."""
+        first = pl.coalesce(pl.when(~rule.ok.fill_null(value=False)).then(pl.lit(rule.name)) for rule in self.all_rules())
+        reason = features.with_columns(self.derived()).select(reason=first)["reason"]
+        return reason.is_null(), reason
+
     def cuts(self) -> pl.Expr | None:
         """Give the spans to take out of the rows that stay; None: nothing."""
         named = [rules.cuts(self.profile) for _, rules in self.rules.sets()]

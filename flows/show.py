@@ -113,8 +113,9 @@ def histogram(score: Score) -> Iterator[str]:
     most = max((row["rows"] for row in counts.values()), default=1)
     for place in range(BINS):
         row = counts.get(float(place), {"rows": 0, "kept": 0})
-        kept = round(BAR * row["kept"] / most)
-        bar = "█" * kept + "░" * (-(-BAR * row["rows"] // most) - kept)
+        length, lost = -(-BAR * row["rows"] // most), row["rows"] - row["kept"]
+        dropped = max(round(length * lost / max(row["rows"], 1)), min(lost, 1))
+        bar = "█" * (length - dropped) + "░" * dropped
         yield f"  {low + place * width:>10.4g}  {bar:<{BAR}} {row['rows']:>9,}"
 
 

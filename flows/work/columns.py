@@ -4,14 +4,15 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from flows.work.job import Job
-from tasks.errors import CorruptError
+from tasks.errors import CorruptError, usage
 from tasks.filters.sieve import Filter
+from tasks.filters.where import own
 from tasks.shards import Shard, columns_of, read
 from tasks.step import Step
 from tasks.store.commit import Done, commit, open_part
 from tasks.store.place import Place
 from tasks.store.spool import ParquetSpool, spool_folder
-from tasks.text.features import measure
+from tasks.text.features import GROUPS, measure
 
 
 def measure_features(job: Job, steps: list[Step]) -> Done:
@@ -19,12 +20,24 @@ def measure_features(job: Job, steps: list[Step]) -> Done:
     del steps
     work = Place.at(job.work)
     column, groups = job.extra["column"], job.extra["groups"]
+    expressions = own(groups)
+    wanted = ["id", column, *(name for expression in expressions.values() for name in expression.meta.root_names())]
+    measured = [group for group in groups if group in GROUPS]
     shard = job.shards[0] if job.shards[0].cut else Shard(job.shards[0].text)
     with spool_folder() as folder:
         spool = ParquetSpool(folder / "columns.parquet")
-        for frame in read(work, shard, ["id", column], dead=True):
-            spool.write(frame.select("id").hstack(measure(frame[column], groups)))
+        for frame in read(work, shard, wanted, dead=True):
+            said = _true(frame.select(expression.alias(name) for name, expression in expressions.items()))
+            spool.write(frame.select("id").hstack(measure(frame[column], measured)).hstack(said))
         return commit(work, job.key, {"columns.parquet": (spool.path, spool.finish())}, {})
+
+
+def _true(said: pl.DataFrame) -> pl.DataFrame:
+    """Give what expressions say of each row, true or false; one that says anything else is an error of the recipe."""
+    for name, dtype in said.schema.items():
+        if dtype not in (pl.Boolean, pl.Null):
+            raise usage(f"gives {dtype}, not true or false", "Compare it with something.", place=f"rules.{name}")
+    return said.cast(pl.Boolean)
 
 
 def judge(job: Job, steps: list[Step]) -> Done:

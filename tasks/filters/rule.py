@@ -56,10 +56,9 @@ class RuleSet(Settings):
         del profile
         return None
 
-    @classmethod
-    def groups(cls, profile: Profile = "paper") -> frozenset[str]:
+    def groups(self, profile: Profile = "paper") -> frozenset[str]:
         """Name the groups of features that the rules read."""
-        return frozenset(PEER_GROUPS.get(group, group) if profile == "datatrove" else group for group in cls.needs)
+        return frozenset(PEER_GROUPS.get(group, group) if profile == "datatrove" else group for group in self.needs)
 
 
 class Between(Settings):

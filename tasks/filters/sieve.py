@@ -12,7 +12,9 @@ from tasks.filters.fineweb import FineWeb
 from tasks.filters.gopher import GopherQuality, GopherRepetition
 from tasks.filters.rule import Profile, Rule, RuleSet
 from tasks.filters.style import Style
+from tasks.filters.where import Where, fault_in, parsed
 from tasks.frames import text_column
+from tasks.names import ColumnName
 from tasks.settings import Settings
 from tasks.step import Family, Step
 
@@ -25,6 +27,8 @@ class Rules(Settings):
     c4: C4 | None = None
     fineweb: FineWeb | None = None
     style: Style | None = None
+    where: dict[ColumnName, str] = {}
+    """Expressions of one's own in SQL over a row's columns, by names: `long_title: "length(title) > 20"`."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -34,6 +38,7 @@ class Rules(Settings):
     def sets(self) -> list[tuple[str, RuleSet]]:
         """Give the sets in use by their names, in the order of the catalogue."""
         named = {info.alias or name: getattr(self, name) for name, info in type(self).model_fields.items()}
+        named["where"] = Where(expressions=self.where) if self.where else None
         return [(name, rules) for name, rules in named.items() if rules is not None]
 
 
@@ -52,6 +57,7 @@ class Filter(Step):
           gopher-quality: {min_words: 20}
           gopher-repetition:
           style: {dialogue: {max: 0.6}}
+          where: {not_a_list: "text NOT LIKE '- %'"}
       dataset: {use: write}
     ```
     """
@@ -99,10 +105,15 @@ class Filter(Step):
 
     def columns_read(self) -> dict[str, tuple[str, ...]]:
         """The judged column, where it is named."""
-        return {"on": (self.on,)} if self.on else {}
+        read = {name: text for name, text in self.rules.where.items() if not fault_in(text)}
+        roots = {f"rules.where.{name}": tuple(parsed(text).meta.root_names()) for name, text in read.items()}
+        return ({"on": (self.on,)} if self.on else {}) | roots
 
     def faults(self) -> Sequence[Fault]:
         """A filter without rules keeps everything, which nobody means."""
+        wrong = [(f"rules.where.{name}", fault_in(text), text) for name, text in self.rules.where.items() if fault_in(text)]
+        if wrong:
+            return [Fault(place, told, text, "Write it as in `length(title) > 20`.") for place, told, text in wrong]
         if self.on == "input" and self.cuts() is not None:
             return [Fault("on", "`c4` takes lines out of `text` or `output` only", "input", "Judge the input by another rule set.")]
         found = [

@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import polars as pl
 import pytest
 
+from flows.build import build
+from tasks.errors import RecipeError
 from tasks.filters.c4 import C4
 from tasks.filters.fineweb import FineWeb
 from tasks.filters.gopher import GopherQuality, GopherRepetition
@@ -90,3 +94,41 @@ def test_a_filter_names_every_rule_with_its_set() -> None:
     assert list(step.keep())[:2] == ["gopher-quality.words", "gopher-quality.word_length"]
     assert "fineweb.newlines" in step.keep()
     assert step.needs() == ("structure",)
+
+
+WHERE = """name: where
+steps:
+  notes: {{use: files, path: "notes.jsonl"}}
+  good: {{use: filter, rules: {{where: {{short: "{short}", spaced: "text LIKE '% %'"}}}}}}
+  dataset: {{use: write, format: jsonl}}
+"""
+
+
+def where(folder: Path, short: str) -> Path:
+    (folder / "notes.jsonl").write_text(
+        '{"text": "one two", "title": "a"}\n{"text": "three four", "title": "a long title"}\n{"text": "x", "title": "b"}\n{"text": "no title"}\n'
+    )
+    (folder / "r.yaml").write_text(WHERE.format(short=short))
+    return folder / "r.yaml"
+
+
+def test_a_users_own_expression_keeps_what_it_is_true_of(tmp_path: Path) -> None:
+    ds = build(str(where(tmp_path, "length(title) < 5 AND source = 'files'")), out=str(tmp_path / "out"), runner="direct")
+    assert ds.train.collect()["text"].to_list() == ["one two"]
+    (good,) = [step for step in ds.summary["steps"] if step["name"] == "good"]
+    assert good["dropped"] == {"where.short": 2, "where.spaced": 1}
+    assert good["failed"] == {"where.short": 2, "where.spaced": 1}
+
+
+@pytest.mark.parametrize(
+    ("short", "told"),
+    [
+        ("length(titel) < 5", "Did you mean `title`"),
+        ("length(title) <", "unable to parse"),
+        ("read_csv('/etc/passwd') = 1", "read_csv"),
+        ("length(title)", "not true or false"),
+    ],
+)
+def test_an_expression_that_is_none_is_refused(tmp_path: Path, short: str, told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        build(str(where(tmp_path, short)), out=str(tmp_path / "out"), runner="direct")

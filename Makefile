@@ -4,13 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CODE := flows tasks expectations
 
-.PHONY: dataset test check lock mutants docs clean
+.PHONY: dataset test heavy check lock mutants docs clean
 
 dataset: ## install what is pinned and build the built-in `starter` dataset, offline
 	@test -e $(VENV)/.dev || $(MAKE) --no-print-directory $(VENV)/.base
 	$(BIN)/python -m flows.build starter --offline --runner direct
 
-test: $(VENV)/.dev ## install everything and run the whole suite
+test: $(VENV)/.dev ## install everything and run the suite
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 check: $(VENV)/.dev ## linters, types and contracts
@@ -18,6 +18,9 @@ check: $(VENV)/.dev ## linters, types and contracts
 	$(BIN)/ruff check $(CODE) tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+heavy: $(VENV)/.dev ## run the tests that take minutes each
+	$(BIN)/python -m pytest -m heavy -rs $(PYTEST_FLAGS)
 
 mutants: $(VENV)/.dev ## apply each listed mutant and show which test kills it
 	$(BIN)/python -m tests.mutants

@@ -73,6 +73,22 @@ MUTANTS = (
         "tests/sources/test_jsonlines.py::test_reading_by_columns_is_reading_line_by_line",
     ),
     Mutant(
+        "what is not known passes a rule of one's own", "tasks/filters/where.py", "fill_null(0.0)", "fill_null(1.0)",
+        "tests/steps/test_filters.py::test_a_users_own_expression_keeps_what_it_is_true_of",
+    ),
+    Mutant(
+        "what if forgets the filters before", "flows/what_if.py", "keeps_now = anew.get(part, kept)", "keeps_now = kept",
+        "tests/flows/test_show.py::test_what_would_be_kept_is_what_a_rebuild_keeps_row_for_row",
+    ),
+    Mutant(
+        "lines that C4 leaves run together", "tasks/text/settled.py", "parted = place < last and line[FLAGS] & PARTED != 0", "parted = False",
+        "tests/text/test_peer.py::test_what_c4_leaves_is_what_the_oracle_leaves",
+    ),
+    Mutant(
+        "a duplicate n-gram is counted twice", "tasks/text/grams.py", "        covered = at + n\n", "        covered = at\n",
+        "tests/text/test_kernels.py::test_repeated_n_grams_are_those_of_the_oracle",
+    ),
+    Mutant(
         "half a page is a whole one", "tasks/sources/gutenberg.py", 'if "</html>" in page.lower():', "if page:",
         "tests/sources/test_faults.py::test_a_fault_on_the_way_is_mended_or_told",
     ),

@@ -15,7 +15,7 @@ from tasks.text.features import measure
 from tasks.text.grams import PEER
 from tasks.text.lines import lines
 from tasks.text.peer import peer_features
-from tests.text.test_kernels import TEXTS
+from tests.text.test_kernels import TEXTS, WORDS
 
 CITATION = re.compile(r"\[[0-9]*]|\[edit]|\[citation needed]")
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
@@ -73,7 +73,7 @@ def test_lines_and_paragraphs_are_those_of_the_oracle(texts: list[str]) -> None:
 
 
 @settings(max_examples=200)
-@given(st.lists(st.lists(st.sampled_from(["a", "bb", "ccc", "dd", "e"]), max_size=40), max_size=4))
+@given(st.lists(WORDS, max_size=4))
 def test_n_grams_are_counted_as_datatrove_counts_them(texts: list[list[str]]) -> None:
     found = peer_features(pl.Series([" ".join(words) for words in texts], dtype=pl.String))
     for words, row in zip(texts, found.iter_rows(named=True), strict=True):

@@ -56,13 +56,13 @@ def _features(stage: Stage, scene: Scene) -> Phases:
     step = scene.plan.step(name)
     assert isinstance(step, Filter)
     shards = scene.shards(stage)
-    extra = {"column": step.column(scene.columns(stage)), "groups": list(step.needs())}
+    marked = any(column in MARKS for columns in step.columns_read().values() for column in columns)
+    extra = {"column": step.column(scene.columns(stage)), "groups": list(step.needs())} | ({"marked": True} if marked else {})
     call = scene.site.call(name)
+    read = [shard.digest if shard.cut or marked else shard.text.sha256 for shard in shards]
     dones = yield [
-        scene.site.job(
-            "features", [call], [shard.digest if shard.cut else shard.text.sha256, extra], named=False, shards=(shard,), extra=extra
-        )
-        for shard in shards
+        scene.site.job("features", [call], [found, extra], named=False, shards=(shard,), extra=extra)
+        for shard, found in zip(shards, read, strict=True)
     ]
     return Result(shards, tuple(done.part("columns.parquet") for done in dones))
 

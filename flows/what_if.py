@@ -25,7 +25,7 @@ def what_if(dataset: str, sets: Sequence[str], version: str | None = None) -> di
     """Give, for each filter of a build, its live rows: `id`, `kept` as it was and `keeps` as it would be, `reason` why not."""
     facts = facts_of(dataset, version)
     recorded = Place.at(dataset).read_bytes(f"{facts['version']}/recipe.yaml").decode()
-    recipe = read_recipe(recorded + "\n", sets)
+    recipe = read_recipe(recorded, sets)
     anew: dict[str, pl.Series | None] = {}
     return {report["name"]: _judged(report, recipe, anew) for report in facts["steps"] if "bounds" in report}
 

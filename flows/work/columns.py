@@ -23,20 +23,20 @@ def measure_features(job: Job, steps: list[Step]) -> Done:
     expressions = own(groups)
     wanted = ["id", column, *(name for expression in expressions.values() for name in expression.meta.root_names())]
     measured = [group for group in groups if group in GROUPS]
-    shard = job.shards[0] if job.shards[0].cut else Shard(job.shards[0].text)
+    shard = job.shards[0] if job.shards[0].cut or job.extra.get("marked") else Shard(job.shards[0].text)
     with spool_folder() as folder:
         spool = ParquetSpool(folder / "columns.parquet")
         for frame in read(work, shard, wanted, dead=True):
-            said = _true(frame.select(expression.alias(name) for name, expression in expressions.items()))
+            said = _true(job.calls[0].name, frame.select(expression.alias(name) for name, expression in expressions.items()))
             spool.write(frame.select("id").hstack(measure(frame[column], measured)).hstack(said))
         return commit(work, job.key, {"columns.parquet": (spool.path, spool.finish())}, {})
 
 
-def _true(said: pl.DataFrame) -> pl.DataFrame:
+def _true(step: str, said: pl.DataFrame) -> pl.DataFrame:
     """Give what expressions say of each row, true or false; one that says anything else is an error of the recipe."""
     for name, dtype in said.schema.items():
         if dtype not in (pl.Boolean, pl.Null):
-            raise usage(f"gives {dtype}, not true or false", "Compare it with something.", place=f"rules.{name}")
+            raise usage(f"gives {dtype}, not true or false", "Compare it with something.", place=f"steps.{step}.rules.{name}")
     return said.cast(pl.Boolean)
 
 

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 from tasks.text.arrow import Bytes, Offsets, buffers
-from tasks.text.classes import BREAK, DIGIT, END, INNER, PUNCTUATION, SPACE, STOP, Classes, table
+from tasks.text.classes import BREAK, DIGIT, END, INNER, PUNCTUATION, SPACE, STOP, Classes, decode, table
 from tasks.text.eights import load8
 from tasks.text.grams import PAPER, PEER
 from tasks.text.hashing import GOLDEN
@@ -140,10 +140,8 @@ def _ended(room: Scratch, start: int, end: int, words: Words) -> bool:
     """Tell whether a line ends in one of the marks, and not in an ellipsis."""
     if start >= end:
         return False
-    text, last = room.text, before(room.marks, end)
-    point = np.uint32(text[last])
-    if point >= 0x80:
-        point = np.uint32((text[last] & 0x0F) << 12 | (text[last + 1] & 0x3F) << 6 | (text[last + 2] & 0x3F))
+    text = room.text
+    point, _ = decode(text, before(room.marks, end))
     dots = end - start >= 3 and text[end - 1] == DOT and text[end - 2] == DOT and text[end - 3] == DOT
     found = False
     for mark in words.marks:
@@ -279,9 +277,9 @@ def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Words, foun
 def lines(texts: pl.Series, rule: int = PAPER) -> pl.DataFrame:
     """Give each text's `lines_of`, a list of FIELDS, and `notes_of`, a list of the {start, end} of its citation marks; all in bytes.
 
-    `start` and `end` take in the line's end, `first` and `last` are without white space, `lead` also
-    without citation marks before it; `words` are runs
-    without it, `longest` the characters of the longest, `flags` the bits ENDED to PARTED.
+    `start` and `end` take in the line's end, `first` and `last` are without white space, `lead` also without
+    citation marks before it; `words` are runs without white space, `longest` the characters of the longest,
+    `flags` the bits ENDED to PARTED.
     """
     held = buffers(texts)
     breaks, brackets = _counted(held.data, held.offsets[0], held.offsets[-1], rule)

@@ -97,9 +97,3 @@ def count_words(texts: pl.Series) -> pl.Series:
     """
     held = buffers(texts)
     return pl.Series("words", _count(held.data, held.offsets, table()[0]), dtype=pl.Int64)
-
-
-def hash_of(word: str) -> int:
-    """Hash one word as the kernels do."""
-    held = buffers(pl.Series([word]))
-    return int(hash_word(held.data, 0, len(word.encode()), *table())[0])

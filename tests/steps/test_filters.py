@@ -126,9 +126,19 @@ def test_a_users_own_expression_keeps_what_it_is_true_of(tmp_path: Path) -> None
         ("length(titel) < 5", "Did you mean `title`"),
         ("length(title) <", "unable to parse"),
         ("read_csv('/etc/passwd') = 1", "read_csv"),
-        ("length(title)", "not true or false"),
+        ("length(title)", r"steps\.good\.rules\.where\.short: .*not true or false"),
     ],
 )
 def test_an_expression_that_is_none_is_refused(tmp_path: Path, short: str, told: str) -> None:
     with pytest.raises(RecipeError, match=told):
         build(str(where(tmp_path, short)), out=str(tmp_path / "out"), runner="direct")
+
+
+def test_an_expression_sees_the_split_that_was_laid_beside(tmp_path: Path) -> None:
+    recipe = where(tmp_path, "true").read_text().replace("  good:", "  split: {use: split, validation: 0.5}\n  good:")
+    (tmp_path / "r.yaml").write_text(
+        recipe.replace("spaced: \"text LIKE '% %'\"", "trained: \"split IN ('train', 'validation')\"").replace('short: "true", ', "")
+    )
+    ds = build(str(tmp_path / "r.yaml"), out=str(tmp_path / "out"), runner="direct")
+    (good,) = [step for step in ds.summary["steps"] if step["name"] == "good"]
+    assert (good["rows_in"], good["rows_out"]) == (4, 4)

@@ -4,6 +4,7 @@ Nothing here runs a job or knows where one runs; `walk` does, with whatever exec
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -21,6 +22,7 @@ from tasks.published.sink import Write
 from tasks.shards import Shard
 from tasks.step import BarrierStep
 from tasks.store.commit import Done
+from tasks.store.keys import digest
 
 
 def phases_of(stage: Stage, scene: Scene) -> Phases:
@@ -57,8 +59,11 @@ def _features(stage: Stage, scene: Scene) -> Phases:
     assert isinstance(step, Filter)
     shards = scene.shards(stage)
     marked = any(column in MARKS for columns in step.columns_read().values() for column in columns)
-    extra = {"column": step.column(scene.columns(stage)), "groups": list(step.needs())} | ({"marked": True} if marked else {})
+    extra: dict[str, Any] = {"column": step.column(scene.columns(stage)), "groups": list(step.needs())} | (
+        {"marked": True} if marked else {}
+    )
     call = scene.site.call(name)
+    extra |= {"files": {field: digest(content) for field, content in call.files.items()}} if call.files else {}
     read = [shard.digest if shard.cut or marked else shard.text.sha256 for shard in shards]
     dones = yield [
         scene.site.job("features", [call], [found, extra], named=False, shards=(shard,), extra=extra)
@@ -83,7 +88,7 @@ def _verdicts(stage: Stage, scene: Scene) -> Phases:
     dropped, failed = (summed([done.report[side] for done in dones]) for side in ("dropped", "failed"))
     texts = [scene.site.work.address(shard.text.path) for shard in before.shards if shard.text.rows]
     parts = {"verdicts": addresses(scene, dones, "verdicts.parquet"), "texts": texts}
-    bounds = {rule.name: (rule.low, rule.high) for rule in step.all_rules()}
+    bounds = {rule.name: rule.bounds for rule in step.all_rules()}
     at = scene.site.work.address
     places = [
         {

@@ -1,5 +1,7 @@
 """Where a build happens: the work store, the recipe's folder, and how keys are made there."""
 
+import functools
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -60,7 +62,7 @@ class Site:
         """
         faults: list[Fault] = []
         for name, step in self.recipe.steps.items():
-            local = all("://" not in self.resolve(path) for path in step.input_files().values())
+            local = all("://" not in self.resolve(path) for path in (*step.input_files().values(), *step.model_files().values()))
             try:
                 files = self.call(name).files if local else {}
                 faults.extend(replace(fault, place=f"steps.{name}.{fault.place}") for fault in step.faults_in(files))
@@ -70,10 +72,23 @@ class Site:
             raise RecipeError(faults)
 
     def call(self, name: str) -> Call:
-        """Give a step as workers get it, its input files read."""
+        """Give a step as workers get it, its input files read, its model files hashed."""
         step = self.recipe.steps[name]
         files = {field: self._text(name, field, path) for field, path in step.input_files().items()}
-        return Call(name, canonical_step(step), files)
+        hashes = {field: self._hash(name, field, path) for field, path in step.model_files().items()}
+        places = {field: self.resolve(path) for field, path in step.model_files().items()}
+        return Call(name, canonical_step(step), files | hashes, places)
+
+    def _hash(self, name: str, field: str, path: str) -> str:
+        address = self.resolve(path)
+        try:
+            with plainly("reading", address):
+                fs, full = opened(address)
+                return _hash_of(address, str(fs.ukey(full)))
+        except FileNotFoundError as error:
+            raise usage(
+                "does not exist", "Correct the path; it is relative to the recipe.", place=f"steps.{name}.{field}", value=path
+            ) from error
 
     def _text(self, name: str, field: str, path: str) -> str:
         address = self.resolve(path)
@@ -106,3 +121,12 @@ class Site:
         )
         code = code_of(kind, [type(step) for step in steps]) if coded else ""
         return Job(kind, digest(kind, settings, seed, inputs, code), self.work_url, calls, seed, code=code, **fields)
+
+
+@functools.lru_cache(maxsize=64)
+def _hash_of(address: str, version: str) -> str:
+    """Hash a file; `version` is what its store says to tell versions apart."""
+    del version
+    fs, full = opened(address)
+    with fs.open(full, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,6 +11,7 @@ from tasks.dedup.step import Dedup
 from tasks.edits.columns import Columns
 from tasks.edits.normalise import Normalise
 from tasks.edits.passages import Passages
+from tasks.edits.redact import Redact
 from tasks.errors import usage
 from tasks.filters.sieve import Filter
 from tasks.gate import Expect
@@ -30,7 +31,7 @@ from tasks.step import Step
 
 BUILT_IN: tuple[type[Step], ...] = (
     Gutenberg, Arxiv, Wikipedia, Files, Seeds,
-    Normalise, Passages, Columns,
+    Normalise, Passages, Redact, Columns,
     Scramble, Template, Transcode,
     Filter,
     Backtranslate, SelfInstruct,

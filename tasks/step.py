@@ -36,7 +36,7 @@ class Context:
     """The step's name in the recipe."""
     seed: int = 0
     files: Mapping[str, str] = field(default_factory=dict)
-    """Contents of the step's input files, by field."""
+    """Contents of the step's input files, by field; of model files the sha256."""
 
 
 class Step(Settings):
@@ -77,6 +77,10 @@ class Step(Settings):
         fields = get_type_hints(type(self), include_extras=True)
         named = [name for name in type(self).model_fields if _is_file(fields[name]) and getattr(self, name) is not None]
         return {name: getattr(self, name) for name in named}
+
+    def model_files(self) -> dict[str, str]:
+        """Name files of any kind that are opened where the work is done: field to path; their hashes are part of keys."""
+        return {}
 
     def others(self) -> dict[str, str]:
         """Name other steps that this one refers to besides `from`: field to step."""

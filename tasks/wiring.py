@@ -217,7 +217,7 @@ def _most_words(name: str, step: Step, before: list[int | None], warnings: list[
         return step.words.max
     if isinstance(step, Filter) and most is not None:
         rules = step.rules.gopher_quality
-        if rules and rules.min_words > most:
+        if rules and isinstance(rules.min_words, int) and rules.min_words > most:
             warnings.append(
                 f"steps.{name}: no row can pass gopher-quality: passages have at most {most} words, the rule asks for {rules.min_words}"
             )

@@ -125,7 +125,7 @@ MUTANTS = (
         "tests/growth/test_growing.py::test_no_call_is_made_while_the_gate_is_shut",
     ),
     Mutant(
-        "a rule looks the wrong way", "tasks/filters/rule.py", "return self.score >= self.low if", "return self.score <= self.low if",
+        "a rule looks the wrong way", "tasks/filters/rule.py", "self.score >= self.low if not", "self.score <= self.low if not",
         "tests/steps/test_filters.py::test_each_quality_rule_drops_what_it_is_for",
     ),
     Mutant(

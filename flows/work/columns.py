@@ -1,18 +1,21 @@
 """Column parts of filters: features beside a text part, verdicts beside the features."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
 import polars as pl
 import pyarrow.parquet as pq
 
 from flows.work.job import Job
 from tasks.errors import CorruptError, usage
+from tasks.filters.measuring import Beside, columns_read, measured
 from tasks.filters.sieve import Filter
-from tasks.filters.where import own
+from tasks.filters.where import BEFORE
 from tasks.shards import Shard, columns_of, read
 from tasks.step import Step
 from tasks.store.commit import Done, commit, open_part
 from tasks.store.place import Place
-from tasks.store.spool import ParquetSpool, spool_folder
-from tasks.text.features import GROUPS, measure
+from tasks.store.spool import ParquetSpool, file_info, spool_folder
 
 
 def measure_features(job: Job, steps: list[Step]) -> Done:
@@ -20,24 +23,36 @@ def measure_features(job: Job, steps: list[Step]) -> Done:
     del steps
     work = Place.at(job.work)
     column, groups = job.extra["column"], job.extra["groups"]
-    expressions = own(groups)
-    wanted = ["id", column, *(name for expression in expressions.values() for name in expression.meta.root_names())]
-    measured = [group for group in groups if group in GROUPS]
     shard = job.shards[0] if job.shards[0].cut or job.extra.get("marked") else Shard(job.shards[0].text)
-    with spool_folder() as folder:
+    with spool_folder() as folder, _beside(job) as beside:
         spool = ParquetSpool(folder / "columns.parquet")
-        for frame in read(work, shard, wanted, dead=True):
-            said = _true(job.calls[0].name, frame.select(expression.alias(name) for name, expression in expressions.items()))
-            spool.write(frame.select("id").hstack(measure(frame[column], measured)).hstack(said))
+        for frame in read(work, shard, ["id", *columns_read(groups, column)], dead=True):
+            table = measured(frame, column, groups, beside)
+            spool.write(frame.select("id").hstack(table.with_columns(_true(job.calls[0].name, table))))
         return commit(work, job.key, {"columns.parquet": (spool.path, spool.finish())}, {})
 
 
-def _true(step: str, said: pl.DataFrame) -> pl.DataFrame:
+@contextmanager
+def _beside(job: Job) -> Iterator[Beside]:
+    """Bring the step's models here; one that is not what the key was made for is an error."""
+    (call,) = job.calls
+    with ExitStack() as stack:
+        paths = {}
+        for field, address in call.paths.items():
+            path = stack.enter_context(Place.at(address.rpartition("/")[0]).local_copy(address.rpartition("/")[2]))
+            if file_info(path, 0).sha256 != call.files[field]:
+                raise usage("was changed while the build ran", "Run it again.", place=f"steps.{call.name}.{field}", value=address)
+            paths[field] = str(path)
+        yield Beside(call.files, paths)
+
+
+def _true(step: str, table: pl.DataFrame) -> list[pl.Series]:
     """Give what expressions say of each row, true or false; one that says anything else is an error of the recipe."""
-    for name, dtype in said.schema.items():
-        if dtype not in (pl.Boolean, pl.Null):
-            raise usage(f"gives {dtype}, not true or false", "Compare it with something.", place=f"steps.{step}.rules.{name}")
-    return said.cast(pl.Boolean)
+    said = [held for held in table if held.name.startswith(BEFORE)]
+    for held in said:
+        if held.dtype not in (pl.Boolean, pl.Null):
+            raise usage(f"gives {held.dtype}, not true or false", "Compare it with something.", place=f"steps.{step}.rules.{held.name}")
+    return [held.cast(pl.Boolean) for held in said]
 
 
 def judge(job: Job, steps: list[Step]) -> Done:

@@ -12,11 +12,12 @@ from tasks.store.keys import plain
 
 @dataclass(frozen=True)
 class Call:
-    """A step as a worker gets it: its name, its settings, the contents of its input files."""
+    """A step as a worker gets it: its name, its settings, the contents of its input files, where its model files are."""
 
     name: str
     step: Mapping[str, Any]
     files: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

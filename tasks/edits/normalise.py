@@ -1,5 +1,6 @@
 """`normalise`: one form for characters, quotes, dashes, spaces and line ends."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import polars as pl
@@ -9,6 +10,16 @@ from tasks.step import Context, Family, Names, RowStep
 
 QUOTES = {"“": '"', "”": '"', "„": '"', "‟": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‚": "'", "‛": "'"}
 DASHES = {"‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "--", "―": "--", "−": "-"}
+
+
+def unplaced(frame: pl.DataFrame, treated: pl.DataFrame, fields: Sequence[str]) -> pl.DataFrame:
+    """Take `sections` and the offsets of `span` from rows whose text was changed: they no longer hold."""
+    if "sections" not in frame.columns or "text" not in fields:
+        return treated
+    same = (treated["text"] == frame["text"]).fill_null(value=True).rechunk()
+    treated = treated.rechunk()  # Polars panics where the chunks of a struct and of its mask differ
+    unknown = pl.struct(pl.col("span").struct.field("file"), start=pl.lit(None, pl.Int64), end=pl.lit(None, pl.Int64))
+    return treated.with_columns(sections=pl.when(same).then("sections"), span=pl.when(same).then("span").otherwise(unknown))
 
 
 class Normalise(RowStep):
@@ -47,11 +58,7 @@ class Normalise(RowStep):
         del context
         fields = self.fields or [name for name in ("text", "input", "output") if name in frame.columns]
         treated = frame.with_columns(self.treat(pl.col(name)).alias(name) for name in fields)
-        if "sections" in frame.columns and "text" in fields:
-            same = (treated["text"] == frame["text"]).fill_null(value=True)
-            unknown = pl.struct(pl.col("span").struct.field("file"), start=pl.lit(None, pl.Int64), end=pl.lit(None, pl.Int64))
-            treated = treated.with_columns(sections=pl.when(same).then("sections"), span=pl.when(same).then("span").otherwise(unknown))
-        return Halves(treated, NO_DROPS)
+        return Halves(unplaced(frame, treated, fields), NO_DROPS)
 
     def treat(self, text: pl.Expr) -> pl.Expr:
         """Give the expression of the treated text."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasks.filters.rule import Profile, Ratio, Rule, RuleSet, feature, ratio
+from tasks.filters.rule import Profile, Ratio, Rule, RuleSet, feature, ratio, usually
 
 
 class FineWeb(RuleSet):
@@ -19,8 +19,7 @@ class FineWeb(RuleSet):
 
     def rules(self, profile: Profile = "paper") -> Sequence[Rule]:
         """Section 3.5, in its order."""
-        usual = 0.01 if profile == "datatrove" else 0.1
-        most = usual if self.duplicate_line_chars is None else self.duplicate_line_chars
+        most = usually(self.duplicate_line_chars, 0.01 if profile == "datatrove" else 0.1)
         return (
             Rule("lines", feature("filled_lines", profile), low=1),
             Rule("ended_lines", ratio("ended_lines", "filled_lines", profile), low=self.ended_lines),

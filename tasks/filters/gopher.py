@@ -5,9 +5,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from tasks.filters.rule import Profile, Ratio, Rule, RuleSet, feature, ratio
+from tasks.filters.rule import Profile, Ratio, Rule, RuleSet, Varied, feature, ratio
 
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)] | Varied
 
 
 class GopherQuality(RuleSet):

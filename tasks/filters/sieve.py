@@ -1,22 +1,29 @@
 """`filter`: keep the rows that pass every named rule set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import polars as pl
 from pydantic import Field, field_validator
 
 from tasks.errors import Fault
+from tasks.filters.alternatives import Alternatives
 from tasks.filters.c4 import C4
+from tasks.filters.classifier import Classifier
 from tasks.filters.fineweb import FineWeb
 from tasks.filters.gopher import GopherQuality, GopherRepetition
-from tasks.filters.rule import Profile, Rule, RuleSet
+from tasks.filters.language import Language
+from tasks.filters.measuring import EXEMPLARS, MODEL, columns_read
+from tasks.filters.pairs import Pairs
+from tasks.filters.pii import Pii
+from tasks.filters.rule import BY, Profile, Rule, RuleSet
 from tasks.filters.style import Style
-from tasks.filters.where import Where, fault_in, parsed
+from tasks.filters.where import BEFORE, Where, fault_in
 from tasks.frames import text_column
 from tasks.names import ColumnName
 from tasks.settings import Settings
 from tasks.step import Family, Step
+from tasks.text.wordlists import FUNCTION_WORDS
 
 
 class Rules(Settings):
@@ -26,9 +33,20 @@ class Rules(Settings):
     gopher_repetition: GopherRepetition | None = Field(default=None, alias="gopher-repetition")
     c4: C4 | None = None
     fineweb: FineWeb | None = None
+    language: Language | None = None
+    classifier: Classifier | None = None
     style: Style | None = None
+    pii: Pii | None = None
+    pairs: Pairs | None = None
     where: dict[ColumnName, str] = {}
     """Expressions of one's own in SQL over a row's columns, by names: `long_title: "length(title) > 20"`."""
+    any: tuple["Rules", ...] = ()
+    """Groups of rule sets of which a row must pass at least one: `[{fineweb: {}}, {style: {dialogue: {min: 0.5}}}]`."""
+
+    @field_validator("any", mode="before")
+    @classmethod
+    def _list(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
 
     @field_validator("*", mode="before")
     @classmethod
@@ -39,7 +57,14 @@ class Rules(Settings):
         """Give the sets in use by their names, in the order of the catalogue."""
         named = {info.alias or name: getattr(self, name) for name, info in type(self).model_fields.items()}
         named["where"] = Where(expressions=self.where) if self.where else None
+        groups = tuple(tuple(rules for _, rules in group.sets()) for group in self.any)
+        named["any"] = Alternatives(groups_of=groups) if groups else None
         return [(name, rules) for name, rules in named.items() if rules is not None]
+
+    def everywhere(self) -> list[tuple[str, "Rules"]]:
+        """Give these rules and those inside `any`, by their places."""
+        inner = ((f"any[{place}]", group) for place, group in enumerate(self.any))
+        return [("", self), *((f"{at}.{below}".strip("."), rules) for at, group in inner for below, rules in group.everywhere())]
 
 
 class Filter(Step):
@@ -68,6 +93,8 @@ class Filter(Step):
     rules: Rules
     profile: Profile = "paper"
     """How features are counted: by the papers, or with the quirks of datatrove 0.10.1."""
+    decisions: Literal["all", "dropped", "sample"] = "all"
+    """Of which rows every rule's verdict and score are kept: all, those that are dropped, or one in a hundred of both by their ids."""
     on: Literal["text", "input", "output"] | None = None
     """The column to judge: `text` of documents, `output` of pairs unless named."""
 
@@ -103,27 +130,74 @@ class Filter(Step):
         named = [rules.cuts(self.profile) for _, rules in self.rules.sets()]
         return next((cuts for cuts in named if cuts is not None), None)
 
+    def input_files(self) -> dict[str, str]:
+        """The exemplars that `style` compares with."""
+        style = self.rules.style
+        return {EXEMPLARS: style.like.path} if style and style.like else {}
+
+    def model_files(self) -> dict[str, str]:
+        """The model of `classifier`."""
+        return {MODEL: self.rules.classifier.path} if self.rules.classifier else {}
+
     def columns_read(self) -> dict[str, tuple[str, ...]]:
-        """The judged column, where it is named."""
-        read = {name: text for name, text in self.rules.where.items() if not fault_in(text)}
-        roots = {f"rules.where.{name}": tuple(parsed(text).meta.root_names()) for name, text in read.items()}
-        return ({"on": (self.on,)} if self.on else {}) | roots
+        """The judged column, where it is named, and those of rules that read others."""
+        read: dict[str, tuple[str, ...]] = {"on": (self.on,)} if self.on else {}
+        for at, rules in self.rules.everywhere():
+            place = f"rules.{at}".rstrip(".")
+            good = {name: text for name, text in rules.where.items() if not fault_in(text)}
+            read |= {f"{place}.where.{name}": tuple(columns_read([f"{BEFORE}{name}={text}"], "")[1:]) for name, text in good.items()}
+            read |= {f"{place}.pairs": ("input", "output")} if rules.pairs else {}
+        varied = {group.removeprefix(BY) for group in self.needs() if group in (f"{BY}language", f"{BY}source")}
+        return read | ({"rules": tuple(sorted(varied))} if varied else {})
+
+    def faults_in(self, files: Mapping[str, str]) -> Sequence[Fault]:
+        """Exemplars without a text compare with nothing."""
+        empty = EXEMPLARS in files and not files[EXEMPLARS].strip()
+        return [Fault(EXEMPLARS, "holds no text", remedy="Write the exemplars into it, with blank lines between them.")] if empty else []
 
     def faults(self) -> Sequence[Fault]:
         """A filter without rules keeps everything, which nobody means."""
-        wrong = [(f"rules.where.{name}", fault_in(text), text) for name, text in self.rules.where.items() if fault_in(text)]
-        if wrong:
-            return [Fault(place, told, text, "Write it as in `length(title) > 20`.") for place, told, text in wrong]
+        if not self.rules.sets():
+            return [Fault("rules", "must name at least one rule set", remedy="For instance `gopher-quality:`.")]
+        found = [fault for at, rules in self.rules.everywhere() for fault in _faults_of(f"rules.{at}".rstrip("."), rules, inside=bool(at))]
+        if found:
+            return found
         if self.on == "input" and self.cuts() is not None:
             return [Fault("on", "`c4` takes lines out of `text` or `output` only", "input", "Judge the input by another rule set.")]
-        found = [
-            Fault(f"rules.{name}", f"asks {rule.name} to be at least {rule.low:g} and at most {rule.high:g}: no row can pass")
-            for name, rules in self.rules.sets()
-            for rule in rules.rules(self.profile)
-            if rule.low is not None and rule.high is not None and rule.low > rule.high
-        ]
-        empty = [name for name, rules in self.rules.sets() if not rules.rules()]
-        found += [Fault(f"rules.{name}", "bounds nothing", remedy="Give a score a bound, as in `modern: {min: 0.8}`.") for name in empty]
-        if not self.rules.sets():
-            found.append(Fault("rules", "must name at least one rule set", remedy="For instance `gopher-quality:`."))
+        return []
+
+
+def _faults_of(place: str, rules: Rules, *, inside: bool) -> list[Fault]:
+    """Name what is wrong between the settings of a group of rule sets."""
+    remedy = "Write it as in `length(title) > 20`."
+    found = [Fault(f"{place}.where.{name}", fault_in(text), text, remedy) for name, text in rules.where.items() if fault_in(text)]
+    if inside:
+        found += _faults_inside(place, rules)
+    if found:
         return found
+    unknown = rules.style.unknown() if rules.style else []
+    words = f"One of: {' '.join(FUNCTION_WORDS)}."
+    found += [Fault(f"{place}.style.grammar.{word}", "is no word that is counted", word, words) for word in unknown]
+    for name, held in rules.sets():
+        bounds = [] if isinstance(held, Alternatives) else held.rules()
+        if not bounds and not isinstance(held, Alternatives):
+            found.append(Fault(f"{place}.{name}", "bounds nothing", remedy="Give a score a bound, as in `modern: {min: 0.8}`."))
+        found += [Fault(f"{place}.{name}", told) for told in map(_crossed, bounds) if told]
+    return found
+
+
+def _faults_inside(place: str, rules: Rules) -> list[Fault]:
+    """Name what cannot stand inside `any`."""
+    lone = [name for name in ("c4", "classifier") if getattr(rules, name)]
+    lone += ["style.like"] if rules.style and rules.style.like else []
+    remedy = "Put it beside `any`, or into a filter of its own."
+    found = [Fault(f"{place}.{name}", "cannot stand inside `any`", remedy=remedy) for name in lone]
+    empty = [] if rules.sets() else [Fault(place, "must name at least one rule set", remedy="For instance `{fineweb: {}}`.")]
+    return found + empty
+
+
+def _crossed(rule: Rule) -> str:
+    """Tell of bounds that let nothing through; nothing where they do."""
+    low, high = rule.bounds
+    crossed = low is not None and high is not None and low > high
+    return f"asks {rule.name} to be at least {low:g} and at most {high:g}: no row can pass" if crossed else ""

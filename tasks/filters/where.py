@@ -43,9 +43,3 @@ def fault_in(expression: str) -> str:
     except pl.exceptions.PolarsError as error:
         return f"is no expression in SQL: {error}"
     return ""
-
-
-def own(groups: Sequence[str]) -> dict[str, pl.Expr]:
-    """Give the expressions among named groups of features, by the names of their features."""
-    named = (group.partition("=") for group in groups if group.startswith(BEFORE))
-    return {name: parsed(text) for name, _, text in named}

@@ -8,18 +8,6 @@ PEER = "peer_"
 """Before the names of features that are counted as datatrove counts them."""
 
 
-def _structure(texts: pl.Series) -> pl.DataFrame:
-    from tasks.text.structure import structure
-
-    return structure(texts)
-
-
-def _repetition(texts: pl.Series) -> pl.DataFrame:
-    from tasks.text.structure import structure
-
-    return structure(texts, repetition=True)
-
-
 def _lines(texts: pl.Series) -> pl.DataFrame:
     from tasks.text.lines import lines
 
@@ -39,18 +27,29 @@ def _peer_lines(texts: pl.Series) -> pl.DataFrame:
     return lines(texts, grams.PEER).select(pl.all().name.prefix(PEER))
 
 
+def _pii(texts: pl.Series) -> pl.DataFrame:
+    from tasks.text.pii import counts
+
+    return counts(texts)
+
+
 GROUPS: dict[str, Callable[[pl.Series], pl.DataFrame]] = {
-    "structure": _structure,
-    "repetition": _repetition,
     "lines": _lines,
     "peer": _peer,
     "peer_lines": _peer_lines,
+    "pii": _pii,
 }
-"""The group `repetition` holds `structure`, which is then not measured twice."""
+"""Groups beside those of WITHIN."""
+WITHIN = ("structure", "repetition", "style")
+"""Groups that one pass measures; `repetition` holds `structure`, `style` its words."""
 
 
 def measure(texts: pl.Series, groups: Iterable[str]) -> pl.DataFrame:
     """Measure the named groups of features, side by side; the groups of one table do not overlap."""
+    from tasks.text.structure import structure
+
     named = set(groups)
-    tables = [GROUPS[group](texts) for group in sorted(named - ({"structure"} if "repetition" in named else set()))]
+    lines, repetition, style = ({"structure", "repetition"} & named, "repetition" in named, "style" in named)
+    tables = [structure(texts, lines=bool(lines), repetition=repetition, style=style)] if named & set(WITHIN) else []
+    tables += [GROUPS[group](texts) for group in sorted(named - set(WITHIN))]
     return pl.DataFrame([column for table in tables for column in table])

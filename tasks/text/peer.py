@@ -14,7 +14,8 @@ from tasks.text.hashing import hash_bytes
 from tasks.text.kernel import kernel
 from tasks.text.peertokens import STACK, Lexicon, Spans, lexicon, peer_tokens
 from tasks.text.scratch import PAD, Scratch, after, before, load, scratch_for, stripped
-from tasks.text.structure import STOP_WORDS, ends_in_ellipsis
+from tasks.text.structure import ends_in_ellipsis
+from tasks.text.wordlists import STOP_WORDS
 
 NAMES = (
     "chars", "words", "counted_words", "word_chars", "alphabetic", "stop_words", "hashes", "ellipses", "newlines",

@@ -1,62 +1,49 @@
 """Features of words, signs, lines and paragraphs, for the quality, repetition and style rules."""
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from tasks.text import grams
+from tasks.text import style as styles
 from tasks.text.arrow import Bytes, Counts, Hashes, Offsets, buffers
-from tasks.text.classes import ALONE, ALPHA, DIGIT, END, INNER, SPACE, UPPER, WORD, Classes, Lower, decode, table
-from tasks.text.eights import folded, load8
+from tasks.text.classes import ALONE, ALPHA, DIGIT, END, INNER, UPPER, WORD, Classes, table
 from tasks.text.grams import PAPER, Places, Table, known, places_for, repeated, table_for, table_size
-from tasks.text.hashing import GOLDEN, OTHER, PRIME, hash_bytes, mix
+from tasks.text.hashing import hash_bytes
 from tasks.text.kernel import inlined, kernel
+from tasks.text.lexicon import SLOTS, Lexicon, hash_folded, lexicon
 from tasks.text.peertokens import Spans
 from tasks.text.scratch import PAD, Scratch, before, load, scratch_for
-
-STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
-"""Rae et al. 2021, Table A1."""
-ARCHAIC = (
-    "thee thou thy thine ye hath doth dost hast art wilt shalt whilst whence thence hither thither wherefore betwixt ere oft unto "
-    "upon nay methinks verily lest hereby thereof whereof wherein therein hitherto mine forsooth twas tis 'tis 'twas o'er e'en "
-    "countenance discourse vexed ado forthwith henceforth"
-)
-"""Words far commoner before 1900 than after; counted by the style score."""
+from tasks.text.style import dialogue, style, variety
+from tasks.text.wordlists import STOP_WORDS
 
 NAMES = (
-    "chars", "words", "word_chars", "alphabetic", "stop_words", "hashes", "ellipses", "sentences", "newlines", "archaic",
-    "quoted_chars", "capitals", "digits", "longest_word", "lines", "bullet_lines", "ellipsis_lines", "ended_lines",
-    "short_lines", "line_chars", "duplicate_lines", "duplicate_line_chars", "paragraphs", "duplicate_paragraphs",
-    "duplicate_paragraph_chars", *grams.NAMES,
+    "chars", "words", "word_chars", "alphabetic", "stop_words", "hashes", "ellipses", "newlines", "capitals", "digits", "longest_word",
+    "lines", "bullet_lines", "ellipsis_lines", "ended_lines", "short_lines", "line_chars", "duplicate_lines", "duplicate_line_chars",
+    "paragraphs", "duplicate_paragraphs", "duplicate_paragraph_chars", *grams.NAMES,
 )  # fmt: skip
-(CHARS, WORDS, WORD_CHARS, ALPHABETIC, STOPS, HASHES, ELLIPSES, SENTENCES, NEWLINES, ARCHAIC_WORDS,
- QUOTED, CAPITALS, DIGITS, LONGEST, LINES, BULLETS, ELLIPSIS_LINES, ENDED, SHORT,
- LINE_CHARS, DUPLICATE, DUPLICATE_CHARS, PARAGRAPHS, DUPLICATE_PARAGRAPHS, DUPLICATE_PARAGRAPH_CHARS, GRAMS) = range(26)  # fmt: skip
+(CHARS, WORDS, WORD_CHARS, ALPHABETIC, STOPS, HASHES, ELLIPSES, NEWLINES, CAPITALS,
+ DIGITS, LONGEST, LINES, BULLETS, ELLIPSIS_LINES, ENDED, SHORT,
+ LINE_CHARS, DUPLICATE, DUPLICATE_CHARS, PARAGRAPHS, DUPLICATE_PARAGRAPHS, DUPLICATE_PARAGRAPH_CHARS, GRAMS) = range(23)  # fmt: skip
+
+WORDS_ALONE, AND_LINES, AND_GRAMS = range(3)
+"""How deep a text is looked into."""
+OF_DEPTH = (("chars", "words", "word_chars", "alphabetic", "stop_words", "longest_word"), NAMES[:GRAMS], NAMES)
 
 SHORT_LINE = 30
 """FineWeb's short lines have at most this many characters (Penedo et al. 2024)."""
-NEWLINE, DOT, HASH, QUOTES = 10, 46, 35, 34
-SLOTS, ARCHAIC_KIND = 1024, len(STOP_WORDS)
-ASCII = np.uint64(0x8080808080808080)
-
-
-class Lexicon(NamedTuple):
-    """What words are looked up in: a table of hashes, what each is (the place of a stop word, ARCHAIC_KIND), and small letters."""
-
-    hashes: Hashes
-    kinds: Offsets
-    lower: Lower
+NEWLINE, DOT, HASH = 10, 46, 35
 
 
 class Room(NamedTuple):
-    """Room for one text: its words' hashes and characters, and tables."""
+    """Room for one text: its words' hashes, characters and kinds, and tables."""
 
     held: Scratch
     spans: Spans
     hashes: Hashes
     chars: Offsets
+    kinds: Offsets
     table: Table
     places: Places
 
@@ -65,7 +52,8 @@ class Room(NamedTuple):
 def _room_for(size: int) -> Room:
     size += PAD
     spans = Spans(np.empty(size, np.int64), np.empty(size, np.int64), np.empty(0, np.int64))
-    return Room(scratch_for(size), spans, np.empty(size, np.uint64), np.empty(size, np.int64), table_for(size), places_for(size))
+    chars, kinds = np.empty(size, np.int64), np.empty(size, np.int64)
+    return Room(scratch_for(size), spans, np.empty(size, np.uint64), chars, kinds, table_for(size), places_for(size))
 
 
 @inlined
@@ -105,32 +93,6 @@ def word_spans(text: Bytes, marks: Classes, size: int, starts: Offsets, ends: Of
     return count
 
 
-@inlined
-def _mask(count: int) -> np.uint64:
-    """Give a mask of so many bytes, 0 to 8."""
-    half = np.uint64(4 * count)
-    return ((np.uint64(1) << half) << half) - np.uint64(1)
-
-
-@inlined
-def hash_folded(text: Bytes, start: int, end: int, lower: Lower) -> tuple[np.uint64, bool]:
-    """Hash a word in small letters, sixteen bytes at a time; tell whether it is not ASCII: then by its characters."""
-    size = end - start
-    one = load8(text, start) & _mask(min(size, 8))
-    two = load8(text, start + 8) & _mask(min(max(size - 8, 0), 8))
-    wide, total = one | two, np.uint64(size) * OTHER ^ folded(one) * GOLDEN ^ folded(two) * PRIME
-    for at in range(start + 16, end, 8):
-        eight = load8(text, at) & _mask(min(end - at, 8))
-        wide, total = wide | eight, mix(total) ^ folded(eight)
-    if wide & ASCII:
-        total, at = GOLDEN, start
-        while at < end:
-            point, width = decode(text, at)
-            total = (total ^ np.uint64(lower[point])) * PRIME
-            at += width
-    return max(mix(total), np.uint64(1)), wide & ASCII != 0
-
-
 @kernel
 def _characters(marks: Classes, start: int, end: int) -> int:
     count = 0
@@ -149,11 +111,11 @@ def _has_letter(marks: Classes, start: int, end: int) -> bool:
 
 @kernel
 def _words(size: int, words: Lexicon, room: Room, out: Counts) -> int:
-    """Count words and write their hashes; their number is given."""
+    """Count words and write their hashes and what they are; their number is given."""
     text, marks, met = room.held.text, room.held.marks, 0
-    hashes, lengths, listed, kinds, lower = room.hashes, room.chars, words.hashes, words.kinds, words.lower
+    hashes, lengths, kinds, listed, kind_of, lower = room.hashes, room.chars, room.kinds, words.hashes, words.kinds, words.lower
     mask = np.uint64(SLOTS - 1)
-    all_chars = longest = alphabetic = old = 0
+    all_chars = longest = alphabetic = 0
     starts, ends = room.spans.starts, room.spans.ends
     count = word_spans(text, marks, size, starts, ends)
     for word in range(count):
@@ -168,33 +130,19 @@ def _words(size: int, words: Lexicon, room: Room, out: Counts) -> int:
         slot = value & mask
         while listed[slot] != 0 and listed[slot] != value:
             slot = (slot + np.uint64(1)) & mask
-        if listed[slot] != 0:
-            old += kinds[slot] == ARCHAIC_KIND
-            met |= 1 << kinds[slot]
-    out[WORDS], out[WORD_CHARS], out[LONGEST], out[ALPHABETIC], out[ARCHAIC_WORDS] = count, all_chars, longest, alphabetic, old
-    for k in range(ARCHAIC_KIND):
+        kinds[word] = kind_of[slot]
+        met |= kind_of[slot]
+    out[WORDS], out[WORD_CHARS], out[LONGEST], out[ALPHABETIC] = count, all_chars, longest, alphabetic
+    for k in range(len(STOP_WORDS)):
         out[STOPS] += (met >> k) & 1
     return count
 
 
-@inlined
-def _quote(text: Bytes, at: int) -> int:
-    """Tell a double quote: 1 opens, 2 closes, 3 does either, 0 is none."""
-    byte = text[at]
-    if byte == QUOTES:
-        return 3
-    if byte == 0xC2:
-        return 1 if text[at + 1] == 0xAB else 2 if text[at + 1] == 0xBB else 0
-    if byte == 0xE2 and text[at + 1] == 0x80:
-        return 1 if text[at + 2] == 0x9C else 2 if text[at + 2] == 0x9D else 0
-    return 0
-
-
 @kernel
 def _signs(size: int, held: Scratch, out: Counts) -> None:
-    """Count newlines, capitals, digits, `#`, ellipses and sentences."""
-    text, marks, dots, ended = held.text, held.marks, 0, True
-    newlines = capitals = digits = hashes = ellipses = sentences = 0
+    """Count newlines, capitals, digits, `#` and ellipses."""
+    text, marks, dots = held.text, held.marks, 0
+    newlines = capitals = digits = hashes = ellipses = 0
     for at in range(size):
         kind, byte = marks[at], text[at]
         capitals += (kind & UPPER) != 0
@@ -203,34 +151,7 @@ def _signs(size: int, held: Scratch, out: Counts) -> None:
         hashes += byte == HASH
         dots = dots + 1 if byte == DOT else 0
         ellipses += dots == 3 or (byte == 0xE2 and text[at + 1] == 0x80 and text[at + 2] == 0xA6)
-        if kind & END:
-            sentences += not ended
-            ended = True
-        elif ended and not kind & (SPACE | INNER):
-            ended = _quote(text, at) != 0
     out[NEWLINES], out[CAPITALS], out[DIGITS], out[HASHES], out[ELLIPSES] = newlines, capitals, digits, hashes, ellipses
-    out[SENTENCES] = sentences + (not ended)
-
-
-@kernel
-def _dialogue(size: int, held: Scratch, out: Counts) -> None:
-    """Count the characters between double quotes; a quote that is not closed ends with its paragraph."""
-    text, marks, opened, inside, total = held.text, held.marks, False, 0, 0
-    for at in range(size):
-        kind = marks[at]
-        if kind & INNER:
-            continue
-        quote = _quote(text, at) if not kind & (WORD | SPACE) else 0
-        if quote & 2 and opened:
-            total += inside
-            opened = False
-        elif quote & 1:
-            opened, inside = True, 0
-        elif text[at] == NEWLINE and text[at + 1] == NEWLINE:
-            opened = False
-        else:
-            inside += 1
-    out[QUOTED] = total
 
 
 @kernel
@@ -333,7 +254,7 @@ def _paragraphs(size: int, room: Room, out: Counts) -> None:
 
 
 @kernel
-def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Lexicon, grams_too: int, out: Counts) -> None:
+def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Lexicon, depth: int, out: Counts, styled: Counts) -> None:
     largest = 0
     for i in range(len(out)):
         largest = max(largest, offsets[i + 1] - offsets[i])
@@ -342,44 +263,44 @@ def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Lexicon, gr
         size = offsets[i + 1] - offsets[i]
         out[i, CHARS] = load(data, offsets[i], offsets[i + 1], classes, room.held)
         count = _words(size, words, room, out[i])
-        _signs(size, room.held, out[i])
-        _dialogue(size, room.held, out[i])
-        _lines(size, room, out[i])
-        _paragraphs(size, room, out[i])
-        if grams_too:
+        if depth > WORDS_ALONE:
+            _signs(size, room.held, out[i])
+            _lines(size, room, out[i])
+            _paragraphs(size, room, out[i])
+        if depth == AND_GRAMS:
             repeated(room.hashes, room.chars, count, PAPER, room.table, room.places, out[i, GRAMS:])
+        if styled.shape[1]:
+            style(count, size, room.held, room.spans, room.kinds, room.chars, styled[i])
+            variety(room.hashes, count, room.table, styled[i])
+            dialogue(size, room.held, styled[i])
 
 
-def _hash_of(word: str) -> int:
-    """Hash one word as the kernels do."""
-    room = scratch_for(len(word.encode()))
-    encoded = np.frombuffer(word.encode(), np.uint8)
-    classes, lower = table()
-    load(encoded, 0, len(encoded), classes, room)
-    return int(hash_folded(room.text, 0, len(encoded), lower)[0])
-
-
-@functools.cache
-def _lexicon() -> Lexicon:
-    hashes, kinds = np.zeros(SLOTS, np.uint64), np.zeros(SLOTS, np.int64)
-    for place, word in enumerate([*STOP_WORDS, *ARCHAIC.split()]):
-        value = _hash_of(word)
-        slot = value & (SLOTS - 1)
-        while hashes[slot]:
-            slot = (slot + 1) & (SLOTS - 1)
-        hashes[slot], kinds[slot] = value, min(place, ARCHAIC_KIND)
-    return Lexicon(hashes, kinds, table()[1])
-
-
-def structure(texts: pl.Series, *, repetition: bool = False) -> pl.DataFrame:
-    """Count words, sentences, lines and paragraphs of each text: the columns of NAMES, one row a text.
+def structure(texts: pl.Series, *, lines: bool = True, repetition: bool = False, style: bool = False) -> pl.DataFrame:
+    """Count words, lines and paragraphs of each text: the columns of NAMES, one row a text.
 
     Lines and paragraphs (parted by an empty line) are trimmed, and empty ones are not counted;
     duplicates are all but the first of equal ones; the unit of every `chars` is the code point.
-    With `repetition` come the columns of repeated word n-grams (Rae et al. 2021, section A.1.1).
+    With `repetition` come the columns of repeated word n-grams (Rae et al. 2021, section A.1.1); with
+    `style` those of `tasks.text.style`, and its profiles as arrays: counts of FUNCTION_WORDS and of MARKS.
+    Without `lines` there are only `chars` and what is counted of words.
     """
     held = buffers(texts)
-    out = np.zeros((len(held.offsets) - 1, len(NAMES)), np.float64)
-    _measure(held.data, held.offsets, table()[0], _lexicon(), repetition, out)
-    names = NAMES if repetition else NAMES[:GRAMS]
-    return pl.DataFrame(out[:, : len(names)].astype(np.uint32), schema=list(names))
+    rows = len(held.offsets) - 1
+    depth = AND_GRAMS if repetition else AND_LINES if lines else WORDS_ALONE
+    out, styled = np.zeros((rows, len(NAMES)), np.float64), np.zeros((rows, styles.WIDTH if style else 0), np.float64)
+    _measure(held.data, held.offsets, table()[0], lexicon(), depth, out, styled)
+    counted = pl.DataFrame(out.astype(np.uint32), schema=list(NAMES)).select(OF_DEPTH[depth])
+    return counted.hstack(_style_columns(styled)) if style else counted
+
+
+def _style_columns(styled: Counts) -> pl.DataFrame:
+    counted = pl.DataFrame(styled[:, : styles.PROFILE].astype(np.uint32), schema=list(styles.NAMES))
+    return counted.with_columns(
+        pl.Series("mtld", styled[:, styles.MTLD].astype(np.float32)),
+        _profile("grammar", styled[:, styles.PROFILE : styles.PUNCTUATED]),
+        _profile("punctuation", styled[:, styles.PUNCTUATED :]),
+    )
+
+
+def _profile(name: str, counts: Counts) -> pl.Series:
+    return pl.Series(name, counts.astype(np.uint32), dtype=pl.Array(pl.UInt32, counts.shape[1]))

@@ -14,6 +14,7 @@ from tasks.catalogue import catalogue
 from tasks.edits.columns import Columns
 from tasks.edits.normalise import Normalise
 from tasks.edits.passages import Passages, Words
+from tasks.edits.redact import Redact
 from tasks.frames import conform
 from tasks.pairs.formats import Lossy, convert
 from tasks.pairs.scramble import Scramble
@@ -36,7 +37,7 @@ def documents(*texts: str, **more: Any) -> pl.DataFrame:
 
 STEPS = [
     Normalise(quotes=True, dashes=True), Passages(words=Words(min=3, max=12)), Columns(columns={"title": "attrs.t"}), Scramble(unchanged=0.3),
-    Template(input="{{ text[:3] }}", output="{{ title }}{{ text }}"), Transcode(read="json", write="yaml"),
+    Template(input="{{ text[:3] }}", output="{{ title }}{{ text }}"), Transcode(read="json", write="yaml"), Redact(),
 ]  # fmt: skip
 
 

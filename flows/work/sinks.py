@@ -7,47 +7,45 @@ from typing import Any
 import polars as pl
 
 from flows.work.job import Job
-from tasks.frames import DOCUMENTS, PAIRS, TEXT_COLUMNS
+from tasks.frames import DOCUMENTS, PAIRS
 from tasks.published.files import spool_provenance, spool_rows
 from tasks.published.layouts import talking
 from tasks.published.sink import Write
-from tasks.shards import read
+from tasks.shards import read, text_bytes
 from tasks.step import Step
 from tasks.store.commit import Done, commit
 from tasks.store.place import Place
 from tasks.store.spool import spool_folder
 
 TYPES = {**DOCUMENTS, **PAIRS}
+TOLD = ("licence", "source", "generator", "created", "split", "system", "turns", "tools")
+"""The columns that a tally looks at: texts are not read, and their bytes are those of all rows in the mean."""
 
 
 def tally(job: Job, steps: list[Step]) -> Done:
     """Count a shard's live rows and text bytes by split, and whether any of them talks."""
     del steps
     work = Place.at(job.work)
-    counts: dict[str, list[int]] = {}
+    counts: dict[str, int] = {}
     origins: dict[str, Counter[str]] = {"licence": Counter(), "source": Counter(), "generator": Counter()}
     talks = False
     newest = ""
-    for frame in read(work, job.shards[0]):
+    each = text_bytes(work, job.shards[0]) / max(job.shards[0].text.rows, 1)
+    for frame in read(work, job.shards[0], TOLD):
         for name, count in origins.items():
             if name in frame.columns:
                 count.update(frame[name].fill_null("unknown").to_list())
         dates = frame["created"].str.extract(r"^(\d{4}-\d{2}-\d{2})")
         newest = max(newest, str(dates.max() or ""))
-        names = [name for name in TEXT_COLUMNS if name in frame.columns]
-        size = pl.sum_horizontal(pl.col(names).str.len_bytes().fill_null(0)).alias("size")
-        table = _split(frame).select("split", size).group_by("split").agg(pl.len().alias("rows"), pl.col("size").sum())
-        for split, rows, bytes_ in table.sort("split").iter_rows():
-            held = counts.setdefault(split, [0, 0])
-            held[0] += rows
-            held[1] += bytes_
-        talks = talks or ("output" in frame.columns and talking(frame))
+        for split, rows in _split(frame).group_by("split").len().sort("split").iter_rows():
+            counts[split] = counts.get(split, 0) + rows
+        talks = talks or ("turns" in frame.columns and talking(frame))
     return commit(
         work,
         job.key,
         {},
         {
-            "splits": dict(sorted(counts.items())),
+            "splits": {split: [rows, int(rows * each)] for split, rows in sorted(counts.items())},
             "talks": talks,
             "newest": newest,
             "origins": {name: dict(sorted(count.items())) for name, count in origins.items()},

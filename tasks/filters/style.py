@@ -17,7 +17,7 @@ _MODERN: Mapping[str, tuple[float, float]] = {
     "archaic": (-1.2, 4), "dated": (-0.8, 6), "present": (0.8, 6), "contractions": (0.35, 4),
 }  # fmt: skip
 """Weight of each word of a class in 100 words, and the most that count."""
-_MODERN_MARKS: Mapping[Mark, tuple[float, float]] = {";": (-0.8, 5), ",": (-0.15, 20), "—": (-0.4, 20)}
+_MODERN_MARKS: Mapping[Mark, tuple[float, float]] = {";": (-0.8, 3), ",": (-0.15, 20), "—": (-0.4, 20)}
 
 
 def per_hundred(count: pl.Expr) -> pl.Expr:

@@ -1,6 +1,6 @@
 """The data files of a dataset: rows of one split in one format, spooled."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,10 @@ import orjson
 import polars as pl
 
 from tasks.errors import CorruptError
-from tasks.published.layouts import laid_out, plain_rows, provenance
+from tasks.published.layouts import Layout, laid_out, plain_rows, provenance
 from tasks.published.sink import Write
 from tasks.store.place import plainly
-from tasks.store.spool import FileInfo, ParquetSpool, file_info
+from tasks.store.spool import LEVEL, FileInfo, ParquetSpool, file_info
 
 ROW_GROUP_ROWS = 50_000
 
@@ -20,7 +20,7 @@ def spool_rows(step: Write, frames: Iterable[pl.DataFrame], path: Path, *, talks
     """Write frames of pairs or documents as one file in the step's format and layout."""
     if step.format == "jsonl":
         return _spool_lines(step, frames, path, talks=talks)
-    spool = ParquetSpool(path, compression=step.compression)
+    spool = ParquetSpool(path, compression=step.compression, level=LEVEL)
     spool.row_group_rows = ROW_GROUP_ROWS
     for frame in frames:
         spool.write(laid_out(frame, step.layout, talks=talks))
@@ -31,17 +31,25 @@ def _spool_lines(step: Write, frames: Iterable[pl.DataFrame], path: Path, *, tal
     rows = 0
     with plainly("writing", str(path)), path.open("wb") as stream:
         for frame in frames:
-            records = plain_rows(laid_out(frame, step.layout, talks=talks), step.layout)
-            for record in records:
-                if isinstance(record.get("tools"), str) and step.layout is not None:
-                    record["tools"] = _as_data(record["tools"])
-                stream.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
-            rows += len(records)
+            held = laid_out(frame, step.layout, talks=talks)
+            rows += held.height
+            if step.layout is not None and "tools" in held.columns and held["tools"].null_count() < held.height:
+                stream.writelines(_with_tools(held, step.layout))
+            else:
+                held.drop([] if step.layout is None else "tools", strict=False).write_ndjson(stream)
     with path.open("rb") as stream:
         counted = sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b""))
     if counted != rows:
         raise CorruptError(f"{path}: holds {counted} lines, {rows} were written to it. Run again.")
     return file_info(path, rows)
+
+
+def _with_tools(rows: pl.DataFrame, layout: Layout) -> Iterator[bytes]:
+    """Give rows as lines, `tools` as data where there are some."""
+    for record in plain_rows(rows, layout):
+        if isinstance(record.get("tools"), str):
+            record["tools"] = _as_data(record["tools"])
+        yield orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _as_data(text: str) -> Any:
@@ -54,7 +62,7 @@ def _as_data(text: str) -> Any:
 
 def spool_provenance(frames: Iterable[pl.DataFrame], path: Path) -> FileInfo:
     """Write where each row comes from, in the order of its data file."""
-    spool = ParquetSpool(path)
+    spool = ParquetSpool(path, level=LEVEL)
     spool.row_group_rows = ROW_GROUP_ROWS
     for frame in frames:
         spool.write(provenance(frame))

@@ -55,7 +55,7 @@ def commit(work: Place, key: str, files: Mapping[str, tuple[Path, FileInfo]], re
     for name, (path, info) in files.items():
         if file_info(path, info.rows) != info:
             raise CorruptError(f"{path}: changed between spooling and putting. Run again.")
-        work.put(f"{key}/{name}", path)
+        work.put(f"{key}/{name}", path, ours=True)
     done = Done(key, {name: info for name, (_, info) in files.items()}, dict(report))
     work.put_bytes(f"{key}/done.json", canonical({"schema": SCHEMA, **asdict(done)}))
     return done

@@ -155,12 +155,15 @@ class Place:
             source.write_bytes(data)
             self.put(path, source)
 
-    def put(self, path: str, source: Path) -> None:
-        """Make a copy of the local file `source` appear whole at `path`."""
+    def put(self, path: str, source: Path, *, ours: bool = False) -> None:
+        """Make the local file `source` appear whole at `path`.
+
+        It is copied, or linked where it is `ours`: nobody will write to it again.
+        """
         reach(f"before {path}")
         with plainly("writing", self.address(path)):
             if self.local:
-                self._put_local(Path(self.full(path)), source)
+                self._put_local(Path(self.full(path)), source, ours=ours)
             elif self.protocol in OBJECT_STORES:
                 self.fs.put_file(str(source), self.full(path))
             else:
@@ -181,11 +184,12 @@ class Place:
             folder = folder.parent
         return shutil.disk_usage(folder).free
 
-    def _put_local(self, target: Path, source: Path) -> None:
+    def _put_local(self, target: Path, source: Path, *, ours: bool) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".tmp-{uuid.uuid4().hex}")
         try:
-            shutil.copyfile(source, temporary)
+            if not (ours and _linked(source, temporary)):
+                shutil.copyfile(source, temporary)
             _sync(temporary)
             reach(f"copied {target.name}")
             temporary.replace(target)
@@ -210,6 +214,15 @@ class Place:
 @functools.lru_cache(maxsize=64)
 def _opened(url: str) -> Place:
     return Place._open(url)  # noqa: SLF001  the cached half of `Place.at`
+
+
+def _linked(source: Path, target: Path) -> bool:
+    """Give a file a second name, where both lie on one disk that can."""
+    try:
+        os.link(source, target)
+    except OSError:
+        return False
+    return True
 
 
 def _sync(path: Path) -> None:

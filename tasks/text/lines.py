@@ -20,8 +20,9 @@ from tasks.text.kernel import inlined, kernel
 from tasks.text.peertokens import STACK, Lexicon, Spans, lexicon, peer_tokens
 from tasks.text.scratch import Scratch, after, before, classed, load, scratch_for, stripped
 
-FIELDS = ("start", "end", "first", "last", "lead", "words", "longest", "sentences", "flags")
-START, STOPS_AT, FIRST, LAST, LEAD, WORDS, LONGEST, SENTENCES, FLAGS = range(9)
+FIELDS = ("start", "end", "words", "longest", "sentences", "flags", "first", "last", "lead")
+"""What is told of a line; the last three only by the rule PEER."""
+START, STOPS_AT, WORDS, LONGEST, SENTENCES, FLAGS, FIRST, LAST, LEAD = range(9)
 ENDED, SCRIPT, POLICY, LOREM, CURLY, BLANK, PARTED = (1 << bit for bit in range(7))
 """Flags: ends in a mark, names JavaScript, names a policy, holds `lorem ipsum`, holds `{`, holds nothing, has a newline behind it."""
 CITED = 128
@@ -288,9 +289,14 @@ def lines(texts: pl.Series, rule: int = PAPER) -> pl.DataFrame:
     )
     firsts = np.zeros((len(texts) + 1, 2), np.int64)
     _measure(held.data, held.offsets, table()[0], _words(rule), found, firsts)
-    of_lines = _lists(found.lines[: found.counts[0]], FIELDS, firsts[:, 0])
+    of_lines = _lists(found.lines[: found.counts[0]], fields_by(rule), firsts[:, 0])
     of_notes = _lists(found.notes[: found.counts[1]], ("start", "end"), firsts[:, 1])
     return pl.DataFrame({"lines_of": of_lines, "notes_of": of_notes})
+
+
+def fields_by(rule: int) -> tuple[str, ...]:
+    """Name the fields of lines by a rule."""
+    return FIELDS if rule == PEER else FIELDS[:FIRST]
 
 
 def _lists(records: npt.NDArray[np.uint32], fields: tuple[str, ...], firsts: Offsets) -> pl.Series:

@@ -312,7 +312,7 @@ def _named(text: Bytes, at: int, stop: int, tables: Tables) -> tuple[int, int, i
 def _number(text: Bytes, at: int, low: int, stop: int, tables: Tables) -> tuple[int, int, int]:
     """Tell what begins with a digit, a plus or a bracket: an address, a card or a telephone number."""
     before = text[at - 1] if at - 1 > low else 0
-    behind = (before == DOT or before == DASH) and tables.bytes[text[at - 2]] & WORD_BYTE
+    behind = before in (DOT, DASH) and tables.bytes[text[at - 2]] & WORD_BYTE
     listed = before == 32 and text[at] != 43 and tables.bytes[text[at - 2]] & DIGIT_BYTE
     end, kind = at if behind else _ip4(text, at, stop, tables), IP
     if end == at and not behind and not listed:

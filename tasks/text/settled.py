@@ -13,7 +13,6 @@ from tasks.text.lines import (
     BLANK,
     CURLY,
     ENDED,
-    FIELDS,
     FIRST,
     FLAGS,
     LAST,
@@ -27,10 +26,11 @@ from tasks.text.lines import (
     START,
     STOPS_AT,
     WORDS,
+    fields_by,
 )  # fmt: skip
 
 JUDGED = ("lorem_ipsum", "curly", "sentences")
-Records = npt.NDArray[np.int64]
+Records = npt.NDArray[np.uint32]
 
 
 class Limits(NamedTuple):
@@ -50,7 +50,7 @@ def _stays(line: Records, limits: Limits) -> bool:
 
 
 @kernel
-def _judge(lines: Records, firsts: Offsets, limits: Limits, out: Records) -> None:
+def _judge(lines: Records, firsts: Offsets, limits: Limits, out: Offsets) -> None:
     """Write what JUDGED names for each text: by the rule PEER only lines that stay speak, and the first that speaks decides."""
     for text in range(len(out)):
         for place in range(firsts[text], firsts[text + 1]):
@@ -65,7 +65,7 @@ def _judge(lines: Records, firsts: Offsets, limits: Limits, out: Records) -> Non
 
 
 @kernel
-def _cut(lines: Records, firsts: Offsets, notes: Records, noted: Offsets, limits: Limits, cuts: Records, ends: Offsets) -> None:
+def _cut(lines: Records, firsts: Offsets, notes: Records, noted: Offsets, limits: Limits, cuts: Offsets, ends: Offsets) -> None:
     """Write the spans to cut out of each text, in order of their starts, and where those of each text end."""
     count = 0
     for text in range(len(ends) - 1):
@@ -118,12 +118,12 @@ def _records(of: pl.Series, fields: tuple[str, ...]) -> tuple[Records, Offsets]:
     flat = of.explode(empty_as_null=False, keep_nulls=False)
     firsts = np.zeros(len(of) + 1, np.int64)
     np.cumsum(of.list.len().fill_null(0).to_numpy(), out=firsts[1:])
-    return np.ascontiguousarray(np.column_stack([flat.struct.field(name).cast(pl.Int64).to_numpy() for name in fields])), firsts
+    return np.column_stack([flat.struct.field(name).to_numpy() for name in fields]), firsts
 
 
 def judged(of: pl.Series, limits: tuple[int, int, int, int]) -> pl.Series:
     """Give JUDGED for texts, a struct each, by their lines: whether a page is to go for what a line holds, and sentences that stay."""
-    lines, firsts = _records(of, FIELDS)
+    lines, firsts = _records(of, fields_by(limits[-1]))
     out = np.zeros((len(of), 3), np.int64)
     _judge(lines, firsts, Limits(*limits), out)
     return pl.DataFrame(out, schema=list(JUDGED)).to_struct("judged")
@@ -131,7 +131,7 @@ def judged(of: pl.Series, limits: tuple[int, int, int, int]) -> pl.Series:
 
 def spans_cut(both: pl.Series, limits: tuple[int, int, int, int]) -> pl.Series:
     """Give the {start, end} in bytes to cut out of texts, by a struct of their `lines_of` and `notes_of`."""
-    lines, firsts = _records(both.struct.field("lines_of"), FIELDS)
+    lines, firsts = _records(both.struct.field("lines_of"), fields_by(limits[-1]))
     notes, noted = _records(both.struct.field("notes_of"), ("start", "end"))
     cuts, ends = np.zeros((2 * len(lines) + len(notes) + 1, 2), np.int64), np.zeros(len(both) + 1, np.int64)
     _cut(lines, firsts, notes, noted, Limits(*limits), cuts, ends)

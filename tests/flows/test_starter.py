@@ -14,8 +14,8 @@ def test_the_starter_is_built_offline_as_the_readme_says(monkeypatch: pytest.Mon
     assert main(["starter", "--offline", "--runner", "direct", "--json"]) == 0
     said = capsys.readouterr()
     summary = json.loads(said.out.splitlines()[-1])
-    assert sum(summary["splits"].values()) == 121
-    assert "121 punctuation pairs" in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert sum(summary["splits"].values()) == 111
+    assert "111 punctuation pairs" in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     assert "Three of its rows" in said.err
     assert {step["use"] for step in summary["steps"]} >= {"gutenberg", "wikipedia", "arxiv"}
 

@@ -148,7 +148,7 @@ def test_the_code_digest_follows_imports() -> None:
 def test_the_marker_comes_after_every_file_of_its_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put: list[str] = []
     original = Place.put
-    monkeypatch.setattr(Place, "put", lambda self, path, source: (put.append(path), original(self, path, source))[1])
+    monkeypatch.setattr(Place, "put", lambda self, path, source, **more: (put.append(path), original(self, path, source, **more))[1])
     part(tmp_path, Place.at(str(tmp_path / "work")))
     assert put == ["k/text.parquet", "k/done.json"]
 

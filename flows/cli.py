@@ -7,6 +7,7 @@ VERBS = {
     "build": "build a dataset from a recipe",
     "show": "show what a build kept and dropped",
     "what-if": "tell what other thresholds would keep",
+    "propose": "propose thresholds from rows that you marked",
     "verify": "verify a published dataset",
     "sweep": "find and remove what a store can do without",
     "schema": "print the JSON Schema of recipes",

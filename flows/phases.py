@@ -12,6 +12,7 @@ from flows.plan import Stage
 from flows.scene import DataFile, Phases, Result, Scene, addresses, report_of, summed
 from flows.sourcing import source
 from flows.work.job import Job
+from flows.work.survey import joined, merged
 from tasks.errors import GateError, usage
 from tasks.filters.sieve import Filter
 from tasks.frames import DOCUMENTS, MARKS, PAIRS, SCHEMAS
@@ -85,12 +86,28 @@ def _verdicts(stage: Stage, scene: Scene) -> Phases:
     cut = step.cuts() is not None
     shards = tuple(shard.beside(done.part("columns.parquet"), cut=cut) for shard, done in zip(before.shards, dones, strict=True))
     ins, outs = (sum(done.report[side] for done in dones) for side in ("rows_in", "rows_out"))
-    dropped, failed = (summed([done.report[side] for done in dones]) for side in ("dropped", "failed"))
+    dropped, failed, only = (summed([done.report[side] for done in dones]) for side in ("dropped", "failed", "only"))
     texts = [scene.site.work.address(shard.text.path) for shard in before.shards if shard.text.rows]
     parts = {"verdicts": addresses(scene, dones, "verdicts.parquet"), "texts": texts}
     bounds = {rule.name: rule.bounds for rule in step.all_rules()}
+    places = _places(scene, before, dones)
+    more = {"failed": failed, "only": only, "bounds": bounds, "groups": step.needs(), "shards": places}
+    report = report_of(scene, name, ins, outs, dropped, parts=parts, column=step.column(scene.columns(stage)), **more)
+    ranges = joined([done.report["ranges"] for done in dones])
+    extra = {"ranges": ranges, "bounds": bounds, "failed": sorted(failed), "hidden": "pii.", "shown": not step.rules.pii}
+    both = [(done.part("verdicts.parquet"), part) for done, part in zip(dones, before.features, strict=True)]
+    surveys = yield [
+        scene.site.job("survey", [call], [[part.sha256 for part in pair], extra], named=False, shards=(shard,), parts=pair, extra=extra)
+        for shard, pair in zip(before.shards, both, strict=True)
+    ]
+    survey = merged([done.report["rules"] for done in surveys], ranges, bounds)
+    return Result(shards, reports=(report,), extra={"survey": {name: {"rules": survey, "failed": failed, "only": only}}})
+
+
+def _places(scene: Scene, before: Result, dones: Sequence[Done]) -> list[dict[str, Any]]:
+    """Give where the features, the verdicts and what lies beside them are, by shards."""
     at = scene.site.work.address
-    places = [
+    return [
         {
             "features": at(part.path),
             "columns": at(done.part("columns.parquet").path),
@@ -98,9 +115,6 @@ def _verdicts(stage: Stage, scene: Scene) -> Phases:
         }
         for shard, part, done in zip(before.shards, before.features, dones, strict=True)
     ]
-    more = {"failed": failed, "bounds": bounds, "column": step.column(scene.columns(stage)), "groups": step.needs(), "shards": places}
-    report = report_of(scene, name, ins, outs, dropped, parts=parts, **more)
-    return Result(shards, reports=(report,))
 
 
 def _barrier(stage: Stage, scene: Scene) -> Phases:

@@ -95,9 +95,10 @@ def _extras(recipe: Mapping[str, Any], version: str, named: Sequence[Mapping[str
     origins: Mapping[str, Mapping[str, int]] = sinks[0]["origins"]
     schemas = {sink["config"]: sink["schema"] for sink in sinks}
     newest = max(sink["newest"] for sink in sinks)
+    surveys = {name: survey for result in results.values() for name, survey in result.extra.get("survey", {}).items()}
     return {
         "README.md": card(recipe, named, reports, origins).encode(),
-        "report.html": report(recipe, named, reports, origins).encode(),
+        "report.html": report(recipe, named, reports, origins, surveys).encode(),
         "croissant.json": croissant(recipe, version, named, schemas, list(origins["licence"]), newest),
         "recipe.yaml": write_yaml(recipe).encode(),
     }

@@ -74,8 +74,8 @@ def score_of(step: Mapping[str, Any], rule: str) -> Score:
     frames = []
     for part, url in enumerate(step["parts"]["verdicts"]):
         with copy_of(url) as path:
-            frame = pl.read_parquet(path, columns=["id", name, f"{name}.score"], glob=False)
-        frames.append(frame.rename({name: "ok", f"{name}.score": "score"}).with_row_index("row").with_columns(part=pl.lit(part)))
+            frame = pl.read_parquet(path, columns=["row", "id", name, f"{name}.score"], glob=False)
+        frames.append(frame.rename({name: "ok", f"{name}.score": "score"}).with_columns(part=pl.lit(part)))
     bounds = step["bounds"][name]
     return Score(pl.concat(frames), bounds[0], bounds[1])
 
@@ -164,7 +164,8 @@ def _show_steps(facts: Mapping[str, Any], *, as_json: bool) -> None:
     Console().print(steps_table(facts["steps"]))
     for step in facts["steps"]:
         for rule, count in sorted(step.get("failed", {}).items(), key=lambda item: -item[1]):
-            print(f"{step['name']}.{rule}: {count:,} fail it, {step['dropped'].get(rule, 0):,} of them under no rule before it")
+            first, only = step["dropped"].get(rule, 0), step.get("only", {}).get(rule, 0)
+            print(f"{step['name']}.{rule}: {count:,} fail it, {first:,} of them under no rule before it, {only:,} under no other")
 
 
 if __name__ == "__main__":

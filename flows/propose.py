@@ -51,7 +51,7 @@ def read_marks(path: str) -> dict[str, bool]:
     """Read which rows are good, by their ids."""
     folder, _, name = path.rpartition("/")
     text = Place.at(folder or ".").read_bytes(name).decode("utf-8-sig")
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in text.split("\n") if line.strip()]
     as_json = text.lstrip().startswith("{")
     rows: list[Mapping[str, Any]] = [orjson.loads(line) for line in lines] if as_json else list(csv.DictReader(io.StringIO(text)))
     marks: dict[str, bool] = {}

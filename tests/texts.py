@@ -1,7 +1,11 @@
 """Small texts that tests are made of; ours, and plain enough to count by hand."""
 
+import os
 import random
 from pathlib import Path
+
+EXAMPLES = int(os.environ.get("DARTBOARD_EXAMPLES", "300"))
+"""Examples of each property of a kernel; `.ci/run` asks for more."""
 
 WORDS = [
     "river",

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 import pyarrow.parquet as pq
 
 from flows.work.job import Job
@@ -17,6 +19,9 @@ from tasks.store.commit import Done, commit, open_part
 from tasks.store.place import Place
 from tasks.store.spool import ParquetSpool, file_info, spool_folder
 
+REASON = "_reason"
+ROWS = 10_000
+"""Rows of features that are judged at once."""
 EXCERPT = 200
 """Characters of each text that lie beside its features, to be shown; of private rows none."""
 SAMPLE, SAMPLED = 0.01, 41
@@ -31,6 +36,7 @@ def measure_features(job: Job, steps: list[Step]) -> Done:
     shard = job.shards[0] if job.shards[0].cut or job.extra.get("marked") else Shard(job.shards[0].text)
     with spool_folder() as folder, _beside(job) as beside:
         spool = ParquetSpool(folder / "columns.parquet")
+        spool.row_group_rows = ROWS
         for frame in read(work, shard, ["id", "private", *columns_read(groups, column)], dead=True):
             table = measured(frame, column, groups, beside)
             shown = pl.when(~pl.col("private").fill_null(value=False)).then(pl.col(column).str.slice(0, EXCERPT))
@@ -62,37 +68,57 @@ def _true(step: str, table: pl.DataFrame) -> list[pl.Series]:
 
 
 def judge(job: Job, steps: list[Step]) -> Done:
-    """Judge every row by its features; live rows are counted under the first rule that drops them."""
+    """Judge every row by its features, some at a time; live rows are counted under the first rule that drops them."""
     (step,) = steps
     assert isinstance(step, Filter)
     work = Place.at(job.work)
-    with open_part(work, job.parts[0]) as path:
-        features = pl.from_arrow(pq.read_table(path, page_checksum_verification=True))
-    assert isinstance(features, pl.DataFrame)
     live = columns_of(work, job.shards[0])["keep"]
-    if features.height != len(live):
-        raise CorruptError(
-            f"{work.address(job.parts[0].path)}: features do not lie row for row beside the text. Remove them and run again."
-        )
+    with spool_folder() as folder:
+        columns = ParquetSpool(folder / "columns.parquet")
+        held = []
+        for features in _features(work, job):
+            kept, verdicts = _judged(step, features)
+            columns.write(kept)
+            held.append(verdicts.hstack([kept["reason"].alias(REASON)]))
+        verdicts = pl.concat(held)
+        if verdicts.height != len(live):
+            place = work.address(job.parts[0].path)
+            raise CorruptError(f"{place}: features do not lie row for row beside the text. Remove them and run again.")
+        reason = verdicts[REASON].alias("reason")
+        verdicts = verdicts.drop(REASON)
+        decided = ParquetSpool(folder / "verdicts.parquet")
+        decided.write(_decisions(verdicts.with_row_index("row"), reason.is_null(), step.decisions))
+        files = {spool.path.name: (spool.path, spool.finish()) for spool in (columns, decided)}
+        told = _report(live, reason, verdicts) | {"ranges": _ranges(verdicts.filter(live))}
+        return commit(work, job.key, files, told)
+
+
+def _features(work: Place, job: Job) -> Iterator[pl.DataFrame]:
+    """Read features some rows at a time; one frame without rows where there are none."""
+    with open_part(work, job.parts[0]) as path, pq.ParquetFile(path, page_checksum_verification=True) as file:
+        for group in range(file.num_row_groups):
+            yield _frame(file.read_row_group(group))
+        if file.num_row_groups == 0:
+            yield _frame(file.schema_arrow.empty_table())
+
+
+def _frame(table: Any) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _judged(step: Filter, features: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Give whether rows are kept, why not, and what is cut out of them; and every rule's verdict and score."""
     features = features.with_columns(step.derived())
     rules = step.all_rules()
     verdicts = features.select("id", *(rule.ok.fill_null(value=False).alias(rule.name) for rule in rules))
     scores = features.select(rule.score.cast(pl.Float32).alias(f"{rule.name}.score") for rule in rules)
     first = pl.coalesce(pl.when(~pl.col(rule.name)).then(pl.lit(rule.name)) for rule in rules)
     reason = verdicts.select(reason=first)["reason"]
-    columns = pl.DataFrame({"keep": reason.is_null(), "reason": reason})
     cuts = step.cuts()
-    if cuts is not None:
-        columns = columns.hstack(features.select(cuts))
-    with spool_folder() as folder:
-        files = {}
-        decisions = _decisions(verdicts.hstack(scores).with_row_index("row"), reason.is_null(), step.decisions)
-        for name, frame in (("columns.parquet", columns), ("verdicts.parquet", decisions)):
-            spool = ParquetSpool(folder / name)
-            spool.write(frame)
-            files[name] = (spool.path, spool.finish())
-        told = _report(live, reason, verdicts) | {"ranges": _ranges(scores.filter(live))}
-        return commit(work, job.key, files, told)
+    columns = pl.DataFrame({"keep": reason.is_null(), "reason": reason})
+    return (columns if cuts is None else columns.hstack(features.select(cuts))), verdicts.hstack(scores)
 
 
 def _decisions(verdicts: pl.DataFrame, kept: pl.Series, wanted: str) -> pl.DataFrame:
@@ -109,7 +135,7 @@ def _decisions(verdicts: pl.DataFrame, kept: pl.Series, wanted: str) -> pl.DataF
 def _report(live: pl.Series, reason: pl.Series, verdicts: pl.DataFrame) -> dict[str, object]:
     alive = reason.filter(live)
     firsts = alive.drop_nulls().value_counts(sort=False).sort("reason")
-    failing = verdicts.filter(live).drop("id").select(~pl.all())
+    failing = verdicts.filter(live).select(cs.boolean()).select(~pl.all())
     alone = failing.sum()
     only = failing.filter(pl.sum_horizontal(pl.all()) == 1).sum() if failing.width else failing
     return {
@@ -125,8 +151,9 @@ def _counts(sums: pl.DataFrame) -> dict[str, int]:
     return {name: count for name, count in sums.row(0, named=True).items() if count} if sums.width else {}
 
 
-def _ranges(scores: pl.DataFrame) -> dict[str, list[float]]:
+def _ranges(verdicts: pl.DataFrame) -> dict[str, list[float]]:
     """Give the least and the greatest score of each rule."""
+    scores = verdicts.select(cs.float())
     finite = scores.select(pl.when(pl.all().is_finite()).then(pl.all()))
     table = finite.min().vstack(finite.max()) if scores.height else scores
     held = {name.removesuffix(".score"): table[name].to_list() for name in table.columns}

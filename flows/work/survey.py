@@ -44,8 +44,9 @@ def _table(work: Place, job: Job, place: int, columns: Sequence[str] | None = No
 def nearest(rows: pl.DataFrame, bounds: Sequence[float | None], count: int) -> pl.DataFrame:
     """Give the rows nearest to the bound at which most fail, so many kept and so many dropped, nearest first."""
     bound = failing_bound(rows, *bounds)
-    ranked = rows.with_columns(far=(pl.col("score") - bound).abs()).sort("far", "id")
-    return pl.concat([ranked.filter(~pl.col("ok")).head(count), ranked.filter("ok").head(count)])
+    ranked = rows.with_columns(far=(pl.col("score") - bound).abs())
+    sides = [ranked.filter(side).bottom_k(count, by=["far", "id"]).sort("far", "id") for side in (~pl.col("ok"), pl.col("ok"))]
+    return pl.concat(sides)
 
 
 def failing_bound(rows: pl.DataFrame, low: float | None, high: float | None) -> float:

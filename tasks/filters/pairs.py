@@ -20,9 +20,9 @@ class Pairs(RuleSet):
     length_ratio: Ratio = 9
     """Characters of the longer side by those of the shorter, at most: 9, as parallel corpora are cleaned for Moses (Koehn et al. 2007)."""
     copied: Ratio = 1
-    """Share of the output's words in runs of eight that stand in the input too, below which, or at which, a pair is kept.
+    """At most this share of the output's words lies in runs of eight that stand in the input too.
 
-    Restoring and translating formats copies much by its nature: 1 keeps all but through `same`.
+    1, which lets all pass: restoring and rewriting copy much by their nature. Set it for tasks that must not.
     """
     same: bool = False
     """Whether pairs may stay whose output is the input; Self-Instruct drops them (Wang et al. 2022, arXiv 2212.10560)."""

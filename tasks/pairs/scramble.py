@@ -9,10 +9,6 @@ from tasks.pairs.pairing import Pairing
 from tasks.step import Context, Share
 from tasks.store.keys import draw
 
-DASH = r"\p{Pd}"
-MARK = r"[\p{P}--[\p{Pd}@#%&*_/\\§¶†‡]]"
-"""Punctuation of sentences: what a reader puts there, not what a writer spells."""
-
 
 class Scramble(Pairing):
     """Take punctuation and capitals out of a text; the text itself is the output, byte for byte.
@@ -56,8 +52,11 @@ class Scramble(Pairing):
     def scrambled(self, text: pl.Expr) -> pl.Expr:
         """Give the expression of the scrambled text."""
         if self.strip_punctuation:
-            text = text.str.replace_all(rf"{DASH}+([^\p{{N}}\p{{Pd}}]|$)", " $1")
-            text = text.str.replace_all(rf"(^|[^\p{{N}}\p{{P}}]){MARK}+", "$1").str.replace_all(rf"{MARK}+([^\p{{N}}\p{{P}}]|$)", "$1")
-            text = text.str.replace_all(r"(^|\s)[_*]+(\p{L})", "$1$2").str.replace_all(r"(\p{L})[_*]+(\s|$)", "$1$2")
-            text = text.str.replace_all(r"(^|\s)[_*]{2,}(\s|$)", " ").str.replace_all(r"\s+", " ").str.strip_chars()
+            text = text.map_batches(_unpunctuated, return_dtype=pl.String)
         return text.str.to_lowercase() if self.lower else text
+
+
+def _unpunctuated(texts: pl.Series) -> pl.Series:
+    from tasks.text.unpunctuated import unpunctuated
+
+    return unpunctuated(texts)

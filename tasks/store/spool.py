@@ -21,7 +21,7 @@ WORK_LEVEL = 1
 """And of those of the work store, which are written and read once or twice: half the time for a sixth more room."""
 DIFFERENT = frozenset({"id", "text", "input", "output", "rejected", "lines_of"})
 """Columns whose values are hardly ever equal: a dictionary of them would be begun in vain."""
-GROUP_BYTES = 32_000_000
+GROUP_BYTES = 8_000_000
 """Text that a row group holds at most: what is read at once."""
 
 

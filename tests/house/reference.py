@@ -2,12 +2,18 @@
 
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tasks.catalogue import catalogue
+from tasks.filters import rule
+from tasks.filters.rule import RuleSet, Varied
+from tasks.filters.sieve import Rules
+from tasks.filters.style import modern
 from tasks.sources.wikitemplates import RENDER, render
 from tasks.step import Step
+from tasks.text.wordlists import ARCHAIC_WORDS, DATED_WORDS, JARGON_WORDS, PRESENT_WORDS
 
+WORDS = (("Archaic words", ARCHAIC_WORDS), ("Dated words", DATED_WORDS), ("Present-day words", PRESENT_WORDS), ("Jargon", JARGON_WORDS))
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 FAMILIES = {
     "source": "Sources", "edit": "Edits", "pair": "Pairings", "rules": "Rules", "complete": "Completing with a model",
@@ -56,8 +62,31 @@ def pages() -> dict[str, str]:
                 first = (inspect.getdoc(step) or "").splitlines()[0]
                 lines.append(f"- [`{use}`]({use}.md): {first}")
         lines.append("")
+    lines += ["- [All rule sets](rules.md), with their defaults and papers", ""]
     lines += ["## Formats\n", "- [Inline templates of wikitext](wikitext-templates.md)", ""]
-    return made | {"README.md": "\n".join(lines), "wikitext-templates.md": templates()}
+    return made | {"README.md": "\n".join(lines), "wikitext-templates.md": templates(), "rules.md": rule_sets()}
+
+
+def rule_sets() -> str:
+    """Give the page of the rule sets of `filter`: what each is for, its source, and its settings with their defaults."""
+    parts = ["# Rule sets of `filter`\n", "Generated from the docstrings by `make docs`.\n", f"{inspect.getdoc(rule)}\n"]
+    parts += [f"{inspect.getdoc(Varied)}\n", "Any threshold below may be written so.\n"]
+    own = Rules.model_json_schema(by_alias=True)["$defs"]["Rules"]["properties"]
+    for name, info in Rules.model_fields.items():
+        kinds = [each for each in (info.annotation, *get_args(info.annotation)) if isinstance(each, type) and issubclass(each, RuleSet)]
+        parts.append(f"## `{info.alias or name}`\n")
+        if not kinds:
+            parts.append(f"{' '.join(own[info.alias or name]['description'].split())}\n")
+            continue
+        source = (inspect.getdoc(inspect.getmodule(kinds[0])) or "").splitlines()[0]
+        schema = kinds[0].model_json_schema(by_alias=True)
+        rows = [_row(field, said, schema) for field, said in schema["properties"].items()]
+        table = "| setting | values | default | what it does |\n|---|---|---|---|\n" + "\n".join(rows)
+        parts.append(f"{source}\n\n{inspect.getdoc(kinds[0])}\n\n{table}\n")
+        if name == "style":
+            parts.append(f"### `modern`\n\n{inspect.getdoc(modern)}\n")
+            parts += [f"{about}: {' '.join(sorted(words.split()))}.\n" for about, words in WORDS]
+    return "\n".join(parts)
 
 
 def templates() -> str:

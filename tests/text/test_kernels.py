@@ -20,6 +20,7 @@ from tasks.text.signatures import band_keys, jaccard, shingle_sets
 from tasks.text.structure import structure
 from tasks.text.windows import passages
 from tasks.text.words import count_words
+from tests.texts import EXAMPLES
 
 ALONE = ((0x2E80, 0x2FDF), (0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
 JOINERS = "'-\u2019\u2010"
@@ -60,7 +61,7 @@ def words(text: str) -> list[str]:
     return [word for word in [*found, held] if word]
 
 
-@settings(max_examples=300)
+@settings(max_examples=EXAMPLES)
 @given(TEXTS)
 def test_words_are_counted_as_the_oracle_counts(texts: list[str]) -> None:
     assert count_words(pl.Series(texts, dtype=pl.String)).to_list() == [len(words(text)) for text in texts]
@@ -70,7 +71,7 @@ def trimmed(text: str) -> str:
     return text.strip(" \t\n\r\x0b\x0c")
 
 
-@settings(max_examples=300)
+@settings(max_examples=EXAMPLES)
 @given(TEXTS)
 def test_structure_is_that_of_the_oracle(texts: list[str]) -> None:
     table = structure(pl.Series(texts, dtype=pl.String))
@@ -97,7 +98,7 @@ def grams(text: str, n: int) -> list[tuple[str, ...]]:
 WORDS = st.one_of(*(st.lists(st.sampled_from(words), max_size=40) for words in (["a", "bb", "ccc", "dd", "e"], ["a", "bb"], ["ccc"])))
 
 
-@settings(max_examples=200)
+@settings(max_examples=EXAMPLES)
 @given(st.lists(WORDS.map(" ".join), max_size=4))
 def test_repeated_n_grams_are_those_of_the_oracle(texts: list[str]) -> None:
     table = structure(pl.Series(texts, dtype=pl.String), repetition=True)

@@ -16,6 +16,7 @@ from tasks.text.grams import PEER
 from tasks.text.lines import lines
 from tasks.text.peer import peer_features
 from tests.text.test_kernels import TEXTS, WORDS
+from tests.texts import EXAMPLES
 
 CITATION = re.compile(r"\[[0-9]*]|\[edit]|\[citation needed]")
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
@@ -40,7 +41,7 @@ def repeats(parts: list[str]) -> tuple[int, int]:
     return len(again), sum(map(len, again))
 
 
-@settings(max_examples=300)
+@settings(max_examples=EXAMPLES)
 @given(TEXTS)
 @example(["", "\n", "\n\n\n", "a\n\na", "\x00", "\u2028a\u2028", "a\n \na\n"])
 def test_lines_and_paragraphs_are_those_of_the_oracle(texts: list[str]) -> None:
@@ -72,7 +73,7 @@ def test_lines_and_paragraphs_are_those_of_the_oracle(texts: list[str]) -> None:
         assert {name: row[name] for name in wanted} == wanted
 
 
-@settings(max_examples=200)
+@settings(max_examples=EXAMPLES)
 @given(st.lists(WORDS, max_size=4))
 def test_n_grams_are_counted_as_datatrove_counts_them(texts: list[list[str]]) -> None:
     found = peer_features(pl.Series([" ".join(words) for words in texts], dtype=pl.String))

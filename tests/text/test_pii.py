@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tasks.text.pii import counts, find, replaced
 from tasks.text.wordlists import PII_KINDS
+from tests.texts import EXAMPLES
 
 
 def found(text: str) -> list[tuple[str, str]]:
@@ -56,13 +57,13 @@ def luhn(digits: str) -> bool:
     return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
 
 
-@settings(max_examples=300)
+@settings(max_examples=EXAMPLES)
 @given(st.from_regex(r"[2-6][0-9]{12,18}", fullmatch=True))
 def test_a_card_is_what_passes_luhn(digits: str) -> None:
     assert (("card", digits) in found(f"no. {digits} here")) == luhn(digits)
 
 
-@settings(max_examples=300)
+@settings(max_examples=EXAMPLES)
 @given(st.integers(0, 2**32 - 1))
 def test_an_address_is_one_that_others_can_reach(number: int) -> None:
     address = ipaddress.IPv4Address(number)
@@ -87,7 +88,7 @@ def remainder(iban: str) -> int:
     return int("".join(str(int(char, 36)) for char in turned)) % 97
 
 
-@settings(max_examples=200)
+@settings(max_examples=EXAMPLES)
 @given(st.from_regex(r"[0-9]{18}", fullmatch=True), st.integers(0, 99))
 def test_an_iban_is_what_has_the_remainder_one(digits: str, check: int) -> None:
     iban = f"DE{check:02}{digits}"
@@ -99,7 +100,7 @@ HOSTILE = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=EXAMPLES)
 @given(HOSTILE)
 def test_finds_stand_in_order_inside_their_texts_and_marks_leave_all_else(texts: list[str]) -> None:
     column = pl.Series(texts, dtype=pl.String)

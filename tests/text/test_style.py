@@ -14,6 +14,7 @@ from tasks.text.structure import structure
 from tasks.text.style import FACTOR, LONGEST, SHORTEST
 from tasks.text.wordlists import CONTRACTIONS, FUNCTION_WORDS, MARKS
 from tests.text.test_kernels import words
+from tests.texts import EXAMPLES
 
 SMALL = st.lists(
     st.sampled_from(["the", "cat", "sat", "on", "a", "mat", "Upon", "thou", "don't", "don’t", "nation", "I", "été", "was", "taken", "."]),
@@ -35,7 +36,7 @@ def factors(held: list[str]) -> float:
     return max(whole + ((1 - len(seen) / length) / (1 - FACTOR) if length else 0), 0.01)
 
 
-@settings(max_examples=300)
+@settings(max_examples=EXAMPLES)
 @given(st.lists(SMALL, max_size=4))
 def test_counts_of_words_are_those_of_the_oracle(texts: list[str]) -> None:
     for text, row in zip(texts, styled(*texts).iter_rows(named=True), strict=True):
@@ -49,7 +50,7 @@ def test_counts_of_words_are_those_of_the_oracle(texts: list[str]) -> None:
         assert row["mtld"] == pytest.approx((len(held) / factors(held) + len(held) / factors(held[::-1])) / 2 if held else 0, rel=1e-5)
 
 
-@settings(max_examples=300)
+@settings(max_examples=EXAMPLES)
 @given(st.lists(st.text(st.sampled_from('ab ,;:—–-?!(["“”‘’…é\n'), max_size=50), max_size=4))
 def test_signs_are_counted_by_their_kin(texts: list[str]) -> None:
     kin = {",": ",", ";": ";", ":": ":", "?": "?", "!": "!", "(": "([", '"': '"“”', "'": "'‘’", "…": "…"}

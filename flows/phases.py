@@ -94,7 +94,7 @@ def _verdicts(stage: Stage, scene: Scene) -> Phases:
     more = {"failed": failed, "only": only, "bounds": bounds, "groups": step.needs(), "shards": places}
     report = report_of(scene, name, ins, outs, dropped, parts=parts, column=step.column(scene.columns(stage)), **more)
     ranges = joined([done.report["ranges"] for done in dones])
-    extra = {"ranges": ranges, "bounds": bounds, "failed": sorted(failed), "hidden": "pii.", "shown": not step.rules.pii}
+    extra = {"ranges": ranges, "bounds": bounds, "failed": sorted(failed), "shown": not step.looks_for_personal_data}
     both = [(done.part("verdicts.parquet"), part) for done, part in zip(dones, before.features, strict=True)]
     surveys = yield [
         scene.site.job("survey", [call], [[part.sha256 for part in pair], extra], named=False, shards=(shard,), parts=pair, extra=extra)

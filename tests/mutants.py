@@ -77,6 +77,30 @@ MUTANTS = (
         "tests/steps/test_filters.py::test_a_users_own_expression_keeps_what_it_is_true_of",
     ),
     Mutant(
+        "a card is any number", "tasks/text/piiforms.py", "total % 10 == 0", "total >= 0",
+        "tests/text/test_pii.py::test_a_card_is_what_passes_luhn",
+    ),
+    Mutant(
+        "a model that was changed is used", "flows/work/columns.py", "if file_info(path, 0).sha256 != call.files[field]:", "if False:",
+        "tests/steps/test_rules.py::test_a_model_that_changed_while_the_build_ran_is_refused",
+    ),
+    Mutant(
+        "excerpts of private rows are kept", "flows/work/columns.py", 'pl.when(~pl.col("private").fill_null(value=False))', "pl.when(True)",
+        "tests/flows/test_show.py::test_private_rows_and_those_with_personal_data_are_not_shown",
+    ),
+    Mutant(
+        "personal data is shown in the report", "flows/phases.py", '"shown": not step.looks_for_personal_data', '"shown": True',
+        "tests/flows/test_show.py::test_private_rows_and_those_with_personal_data_are_not_shown",
+    ),
+    Mutant(
+        "one alternative that fails is enough", "tasks/filters/alternatives.py", "pl.all_horizontal(group)", "pl.any_horizontal(group)",
+        "tests/steps/test_rules.py::test_any_keeps_what_passes_one_group_whole",
+    ),
+    Mutant(
+        "a threshold is the same for all languages", "tasks/filters/rule.py", "replace_strict(names, bounds, default=self.default", "replace_strict([], [], default=self.default",
+        "tests/steps/test_rules.py::test_thresholds_vary_by_source_by_language_and_by_what_is_detected",
+    ),
+    Mutant(
         "what if forgets the filters before", "flows/what_if.py", "keeps_now = anew.get(part, kept)", "keeps_now = kept",
         "tests/flows/test_show.py::test_what_would_be_kept_is_what_a_rebuild_keeps_row_for_row",
     ),

@@ -28,7 +28,7 @@ def survey(job: Job, steps: list[Step]) -> Done:
     for rule, (low, high) in job.extra["ranges"].items():
         rows = verdicts.select("row", "id", ok=rule, score=f"{rule}.score").filter(pl.col("score").is_finite())
         near = nearest(rows, job.extra["bounds"][rule], NEAREST) if rule in job.extra["failed"] else rows.head(0)
-        if excerpts is not None and not rule.startswith(job.extra["hidden"]):
+        if excerpts is not None:
             near = near.join(excerpts, on="row", how="left", maintain_order="left")
         told[rule] = {"bins": bins(rows, low, high), "near": near.drop("row").to_dicts()}
     return commit(work, job.key, {}, {"rules": told})

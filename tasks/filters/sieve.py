@@ -98,6 +98,11 @@ class Filter(Step):
     on: Literal["text", "input", "output"] | None = None
     """The column to judge: `text` of documents, `output` of pairs unless named."""
 
+    @property
+    def looks_for_personal_data(self) -> bool:
+        """Whether a rule set is of personal data, so that no excerpt of its rows may be shown."""
+        return any(rules.pii is not None for _, rules in self.rules.everywhere())
+
     def column(self, columns: Sequence[str]) -> str:
         """Name the column that is judged, given those of the rows."""
         return self.on or text_column(columns)

@@ -8,6 +8,7 @@ import orjson
 import polars as pl
 import pytest
 
+from flows import workplace
 from flows.build import build
 from tasks.errors import DartboardError, RecipeError
 from tasks.text.tokens import count_tokens
@@ -72,6 +73,20 @@ def test_a_classifier_that_was_trained_here_keeps_its_label(tmp_path: Path) -> N
     (tmp_path / "model.bin").unlink()
     with pytest.raises(RecipeError, match=r"rules.classifier.path: .*does not exist"):
         filtered(tmp_path, texts(*unseen), rules)
+
+
+def test_a_model_that_changed_while_the_build_ran_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train([("good", "a b"), ("bad", "c d")], tmp_path / "model.bin")
+
+    def changed(address: str, version: str) -> str:
+        told = hash_of(address, version)
+        (tmp_path / "model.bin").write_bytes((tmp_path / "model.bin").read_bytes() + b" ")
+        return told
+
+    hash_of = workplace._hash_of
+    monkeypatch.setattr(workplace, "_hash_of", changed)
+    with pytest.raises(DartboardError, match="was changed while the build ran"):
+        filtered(tmp_path, texts("a b"), {"classifier": {"path": "model.bin", "label": "good"}})
 
 
 def test_any_keeps_what_passes_one_group_whole(tmp_path: Path) -> None:

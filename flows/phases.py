@@ -13,6 +13,7 @@ from flows.scene import DataFile, Phases, Result, Scene, addresses, report_of, s
 from flows.sourcing import source
 from flows.work.job import Job
 from flows.work.survey import joined, merged
+from tasks.edits.redact import Redact
 from tasks.errors import GateError, usage
 from tasks.filters.sieve import Filter
 from tasks.frames import DOCUMENTS, MARKS, PAIRS, SCHEMAS
@@ -93,8 +94,9 @@ def _verdicts(stage: Stage, scene: Scene) -> Phases:
     places = _places(scene, before, dones)
     more = {"failed": failed, "only": only, "bounds": bounds, "groups": step.needs(), "shards": places}
     report = report_of(scene, name, ins, outs, dropped, parts=parts, column=step.column(scene.columns(stage)), **more)
+    report |= {"varied": sorted(rule.name for rule in step.all_rules() if rule.varies_by), "decisions": step.decisions}
     ranges = joined([done.report["ranges"] for done in dones])
-    extra = {"ranges": ranges, "bounds": bounds, "failed": sorted(failed), "shown": not step.looks_for_personal_data}
+    extra = {"ranges": ranges, "bounds": bounds, "failed": sorted(failed), "shown": not _hides(scene)}
     both = [(done.part("verdicts.parquet"), part) for done, part in zip(dones, before.features, strict=True)]
     surveys = yield [
         scene.site.job("survey", [call], [[part.sha256 for part in pair], extra], named=False, shards=(shard,), parts=pair, extra=extra)
@@ -104,6 +106,12 @@ def _verdicts(stage: Stage, scene: Scene) -> Phases:
     return Result(shards, reports=(report,), extra={"survey": {name: {"rules": survey, "failed": failed, "only": only}}})
 
 
+def _hides(scene: Scene) -> bool:
+    """Tell whether a step of the recipe looks for personal data, so that no text may be shown as it was before."""
+    steps = scene.plan.recipe.steps.values()
+    return any(isinstance(step, Redact) or (isinstance(step, Filter) and step.looks_for_personal_data) for step in steps)
+
+
 def _places(scene: Scene, before: Result, dones: Sequence[Done]) -> list[dict[str, Any]]:
     """Give where the features, the verdicts and what lies beside them are, by shards."""
     at = scene.site.work.address
@@ -111,6 +119,8 @@ def _places(scene: Scene, before: Result, dones: Sequence[Done]) -> list[dict[st
         {
             "features": at(part.path),
             "columns": at(done.part("columns.parquet").path),
+            "verdicts": at(done.part("verdicts.parquet").path),
+            "text": at(shard.text.path),
             "beside": [at(column.path) for column in shard.columns],
         }
         for shard, part, done in zip(before.shards, before.features, dones, strict=True)

@@ -50,10 +50,17 @@ class Proposal:
 def read_marks(path: str) -> dict[str, bool]:
     """Read which rows are good, by their ids."""
     folder, _, name = path.rpartition("/")
-    text = Place.at(folder or ".").read_bytes(name).decode("utf-8-sig")
-    lines = [line for line in text.split("\n") if line.strip()]
-    as_json = text.lstrip().startswith("{")
-    rows: list[Mapping[str, Any]] = [orjson.loads(line) for line in lines] if as_json else list(csv.DictReader(io.StringIO(text)))
+    try:
+        text = Place.at(folder or ".").read_bytes(name).decode("utf-8-sig")
+        lines = [line for line in text.split("\n") if line.strip()]
+        as_json = text.lstrip().startswith(("{", "["))
+        rows: list[Any] = [orjson.loads(line) for line in lines] if as_json else list(csv.DictReader(io.StringIO(text)))
+    except FileNotFoundError as error:
+        raise usage("does not exist", "Write it as CSV with the columns `id` and `good`.", value=path) from error
+    except (UnicodeDecodeError, orjson.JSONDecodeError) as error:
+        raise usage(f"cannot be read: {error}", "Write it as UTF-8, as CSV or JSON lines.", value=path) from error
+    if not all(isinstance(row, dict) for row in rows):
+        raise usage("holds something else than rows", "Write one JSON object a line.", value=path)
     marks: dict[str, bool] = {}
     for number, row in enumerate(rows, 1):
         said = str(row.get("good")).strip().lower()
@@ -110,6 +117,10 @@ def proposals(dataset: str, marks: Mapping[str, bool], version: str | None = Non
     recipe = read_recipe(Place.at(dataset).read_bytes(f"{facts['version']}/recipe.yaml").decode())
     found = []
     for rule, report in rules_of(facts).items():
+        if report["decisions"] != "all":
+            raise usage("keeps not the scores of all rows", "Build with `decisions: all`.", place=f"steps.{report['name']}.decisions")
+        if rule.partition(".")[2] in report["varied"]:
+            continue
         score = score_of(report, rule)
         marked = score.rows.filter(pl.col("id").is_in(list(marks)) & pl.col("score").is_finite())
         step = recipe.steps[report["name"]]

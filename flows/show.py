@@ -69,13 +69,18 @@ def found_rule(facts: Mapping[str, Any], rule: str) -> tuple[str, Mapping[str, A
 
 
 def score_of(step: Mapping[str, Any], rule: str) -> Score:
-    """Read a rule's verdicts and scores."""
+    """Read a rule's verdicts and scores over the rows that came into its step."""
     name = rule.partition(".")[2]
     frames = []
-    for part, url in enumerate(step["parts"]["verdicts"]):
-        with copy_of(url) as path:
+    for part, shard in enumerate(step["shards"]):
+        with copy_of(shard["verdicts"]) as path:
             frame = pl.read_parquet(path, columns=["row", "id", name, f"{name}.score"], glob=False)
-        frames.append(frame.rename({name: "ok", f"{name}.score": "score"}).with_columns(part=pl.lit(part)))
+        frame = frame.rename({name: "ok", f"{name}.score": "score"}).with_columns(part=pl.lit(part))
+        for url in shard["beside"]:
+            with copy_of(url) as path:
+                live = pl.read_parquet(path, columns=["keep"], glob=False).with_row_index("row").filter("keep")
+            frame = frame.join(live.select("row"), on="row", how="semi", maintain_order="left")
+        frames.append(frame)
     bounds = step["bounds"][name]
     return Score(pl.concat(frames), bounds[0], bounds[1])
 
@@ -95,7 +100,7 @@ def near(score: Score, step: Mapping[str, Any], count: int) -> list[dict[str, An
     chosen = pl.concat([ranked.filter(~pl.col("ok")).head(count), ranked.filter("ok").head(count)])
     texts: dict[tuple[int, int], str] = {}
     for (part,), rows in chosen.group_by("part"):
-        with copy_of(step["parts"]["texts"][int(str(part))]) as path:
+        with copy_of(step["shards"][int(str(part))]["text"]) as path:
             column = pl.scan_parquet(path, glob=False).select(pl.col(step["column"]).str.slice(0, EXCERPT)).collect().to_series()
         texts |= {(int(str(part)), row): str(column[row] or "") for row in rows["row"]}
     return [
@@ -147,6 +152,8 @@ def _command(parsed: argparse.Namespace) -> int:
         print(orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY).decode())
         return Exit.GOOD
     bounds = " and ".join(f"{word} {value:g}" for word, value in (("at least", score.low), ("at most", score.high)) if value is not None)
+    if rule in step.get("varied", ()):
+        bounds = "bounds that differ from row to row"
     print(f"{name}: {bounds}; {alone:,} rows fail it, {first:,} of them under no rule before it\n")
     print("\n".join(histogram(score)))
     print("\n  █ kept by it, ░ dropped by it\n")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -9,7 +10,7 @@ import polars.selectors as cs
 import pyarrow.parquet as pq
 
 from flows.work.job import Job
-from tasks.errors import CorruptError, usage
+from tasks.errors import CorruptError, RecipeError, usage
 from tasks.filters.measuring import Beside, columns_read, measured
 from tasks.filters.sieve import Filter
 from tasks.filters.where import BEFORE
@@ -38,10 +39,20 @@ def measure_features(job: Job, steps: list[Step]) -> Done:
         spool = ParquetSpool(folder / "columns.parquet")
         spool.row_group_rows = ROWS
         for frame in read(work, shard, ["id", "private", *columns_read(groups, column)], dead=True):
-            table = measured(frame, column, groups, beside)
+            with _placed(job.calls[0].name):
+                table = measured(frame, column, groups, beside)
             shown = pl.when(~pl.col("private").fill_null(value=False)).then(pl.col(column).str.slice(0, EXCERPT))
             spool.write(frame.select("id", shown.alias("excerpt")).hstack(table.with_columns(_true(job.calls[0].name, table))))
         return commit(work, job.key, {"columns.parquet": (spool.path, spool.finish())}, {})
+
+
+@contextmanager
+def _placed(step: str) -> Iterator[None]:
+    """Name the step in errors of its settings."""
+    try:
+        yield
+    except RecipeError as error:
+        raise RecipeError([replace(fault, place=f"steps.{step}.{fault.place}") for fault in error.faults]) from error
 
 
 @contextmanager
@@ -63,7 +74,11 @@ def _true(step: str, table: pl.DataFrame) -> list[pl.Series]:
     said = [held for held in table if held.name.startswith(BEFORE)]
     for held in said:
         if held.dtype not in (pl.Boolean, pl.Null):
-            raise usage(f"gives {held.dtype}, not true or false", "Compare it with something.", place=f"steps.{step}.rules.{held.name}")
+            raise usage(
+                f"gives {held.dtype}, not true or false",
+                "Compare it with something.",
+                place=f"steps.{step}.rules.{held.name.partition('=')[0]}",
+            )
     return [held.cast(pl.Boolean) for held in said]
 
 

@@ -33,7 +33,7 @@ class Redact(RowStep):
     mark: str = "[{kind}]"
     """What to put in its place; `{kind}` is the kind in capitals."""
     fields: Names | None = None
-    """The columns to treat: `text`, or `system`, `input`, `output` and `rejected` of pairs, unless named."""
+    """The columns to treat: `text`, or `system`, `turns`, `input`, `output` and `rejected` of pairs, unless named."""
 
     def columns_read(self) -> dict[str, tuple[str, ...]]:
         """The treated columns, where they are named."""
@@ -44,10 +44,22 @@ class Redact(RowStep):
         from tasks.text.pii import replaced
 
         del context
-        fields = self.fields or [name for name in ("text", "system", "input", "output", "rejected") if name in frame.columns]
+        fields = self.fields or [name for name in ("text", "system", "turns", "input", "output", "rejected") if name in frame.columns]
         marks: dict[str, str] = {kind: self.mark.replace("{kind}", kind.upper()) for kind in self.kinds}
         treated = frame
         for name in fields:
-            made, _ = replaced(frame[name], marks)
+            made = _turns(frame[name], marks) if name == "turns" else replaced(frame[name], marks)[0]
             treated = treated.with_columns(pl.when(frame[name].is_not_null()).then(made).alias(name))
         return Halves(unplaced(frame, treated, fields), NO_DROPS)
+
+
+def _turns(turns: pl.Series, marks: dict[str, str]) -> pl.Series:
+    """Treat the content of earlier turns."""
+    from tasks.text.pii import replaced
+
+    rows = pl.DataFrame({"turns": turns}).with_row_index("place")
+    flat = rows.filter(pl.col("turns").list.len() > 0).explode("turns", empty_as_null=False, keep_nulls=False).unnest("turns")
+    flat = flat.with_columns(pl.when(pl.col("content").is_not_null()).then(replaced(flat["content"], marks)[0]).alias("content"))
+    held = flat.group_by("place", maintain_order=True).agg(turns=pl.struct("role", "content"))
+    made = rows.select("place").join(held, on="place", how="left", maintain_order="left")["turns"]
+    return made.fill_null(turns).cast(turns.dtype)

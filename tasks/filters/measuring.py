@@ -61,7 +61,7 @@ def measured(frame: pl.DataFrame, column: str, groups: Sequence[str], beside: Be
 def _other(frame: pl.DataFrame, texts: pl.Series, group: str, beside: Beside) -> pl.DataFrame:
     kind, _, said = group.partition("=")
     if kind.startswith(BEFORE):
-        return frame.select(parsed(said).alias(kind))
+        return frame.select(parsed(said).alias(group))
     measures: dict[str, Callable[[], pl.DataFrame]] = {
         language.GROUP: lambda: _languages(texts),
         f"{BY}detected": lambda: _languages(texts).select(pl.col("language_id").alias(f"{BY}detected")),
@@ -95,7 +95,7 @@ def _tokens(frame: pl.DataFrame, encoding: str) -> pl.DataFrame:
         contents = pl.col("turns").list.eval(pl.element().struct.field("content"))
         parts.append(contents.list.join("\n").fill_null(""))
     counts = [count_tokens(frame.select(said=part).to_series(), encoding) for part in parts]
-    return pl.DataFrame({"tokens": sum(counts[1:], counts[0])})
+    return pl.DataFrame({f"{pairs.TOKENS}={encoding}": sum(counts[1:], counts[0])})
 
 
 def _classified(texts: pl.Series, said: str, beside: Beside) -> pl.DataFrame:
@@ -105,4 +105,4 @@ def _classified(texts: pl.Series, said: str, beside: Beside) -> pl.DataFrame:
     try:
         return pl.DataFrame([scores(texts, model_at(beside.paths[MODEL], beside.files[MODEL]), label, int(chars))])
     except ValueError as error:
-        raise usage(f"is no supervised fastText model: {error}", "Train one with `fasttext supervised`.", place=MODEL) from error
+        raise usage(f"cannot be used: {error}", "Give a supervised fastText model and one of its labels.", place=MODEL) from error

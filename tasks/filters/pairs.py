@@ -30,7 +30,7 @@ class Pairs(RuleSet):
     """Tokens of system, turns, input and output together, counted by an encoding that is installed."""
     encoding: Encoding = "o200k_base"
     truncated: bool = False
-    """Whether outputs may stay that break off: an open code fence or bracket, no mark at the end where the input has one."""
+    """Whether outputs may stay that break off: an open code fence, JSON or markup that is not closed, prose without an end."""
 
     def rules(self, profile: Profile = "paper") -> Sequence[Rule]:
         """One rule a setting."""
@@ -42,7 +42,7 @@ class Pairs(RuleSet):
             Rule("copied", pl.col("copied"), high=self.copied),
             *([] if self.same else [Rule("same", pl.col("same").cast(pl.UInt32), high=0)]),
             *([] if self.truncated else [Rule("truncated", pl.col("truncated").cast(pl.UInt32), high=0)]),
-            *between("tokens", pl.col("tokens"), self.tokens),
+            *between("tokens", pl.col(f"{TOKENS}={self.encoding}"), self.tokens),
         ]
 
     def groups(self, profile: Profile = "paper") -> frozenset[str]:

@@ -23,7 +23,8 @@ class Where(RuleSet):
     def rules(self, profile: Profile = "paper") -> Sequence[Rule]:
         """One rule an expression."""
         del profile
-        return [Rule(name, pl.col(f"{BEFORE}{name}").cast(pl.Float64).fill_null(0.0), low=1) for name in self.expressions]
+        held = self.expressions.items()
+        return [Rule(name, pl.col(f"{BEFORE}{name}={text}").cast(pl.Float64).fill_null(0.0), low=1) for name, text in held]
 
     def groups(self, profile: Profile = "paper") -> frozenset[str]:
         """One group of features an expression, named by it: a changed one is measured anew."""

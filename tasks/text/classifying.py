@@ -5,12 +5,15 @@ Source: Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification", a
 
 import functools
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 LABEL = "__label__"
+TRIAL = "import sys, fasttext; fasttext.load_model(sys.argv[1]).predict('a', -1)"
 BLANKS = r"[\s\x{0}]+"
 """What fastText takes for the end of a line, and other white space."""
 
@@ -25,10 +28,15 @@ def languages_model() -> Path:
 
 @functools.lru_cache(maxsize=4)
 def model_at(path: str, content: str) -> Any:
-    """Load a model; `content` is the hash of its file, so that a changed file is loaded again."""
+    """Load a model; `content` is the hash of its file, so that a changed file is loaded again.
+
+    A user's file is tried in a process of its own first: the library ends the process where one is cut off. ValueError
+    where it cannot be loaded.
+    """
     import fasttext
 
-    del content
+    if content and subprocess.run([sys.executable, "-c", TRIAL, path], capture_output=True, check=False).returncode:  # noqa: S603  our own words
+        raise ValueError("it cannot be loaded")
     return fasttext.load_model(path).f
 
 
@@ -46,7 +54,10 @@ def languages(texts: pl.Series, chars: int) -> pl.DataFrame:
 
 
 def scores(texts: pl.Series, model: Any, label: str, chars: int) -> pl.Series:
-    """Give the probability of a label for the first `chars` characters of each text; 0 where the model names it not."""
+    """Give the probability of a label for the first `chars` characters of each text; ValueError where the model has no such label."""
     wanted = label if label.startswith(LABEL) else LABEL + label
+    known = [name for _, name in model.predict("a\n", -1, 0.0, "strict")]
+    if known and wanted not in known:
+        raise ValueError(f"it has no label {label}, but {', '.join(name.removeprefix(LABEL) for name in sorted(known)[:20])}")
     found = ({name: score for score, name in model.predict(line, -1, 0.0, "strict")} for line in _lines(texts, chars))
     return pl.Series("classifier", [min(each.get(wanted, 0.0), 1.0) for each in found], dtype=pl.Float32)

@@ -14,8 +14,9 @@ RUN = 8
 """Words of a run that is copied: shorter ones come again by chance."""
 PROSE_MARKS = r"[.!?…。！？।॥؟۔][\"'”’»)\]]*\s"
 BROKEN_END = r"[\p{L}\p{N},;:(\[{/\\–—-]$"
-OPENED = r"^(?:[{\[]|<[A-Za-z?])"
-CLOSED = r"[}\]>]$"
+JSON = r'^(?:\{\s*["}]|\[\s*(?:["\[\]{\d-]|true|false|null))'
+MARKUP = r"^<[?]?([A-Za-z][\w.:-]*)"
+LISTED = r"\n[ \t]*(?:[-*•+]|\d+[.)])[ \t][^\n]*$"
 
 
 @kernel
@@ -64,9 +65,12 @@ def breaks_off(text: pl.Expr) -> pl.Expr:
     """Tell a text that ends too early: an open code fence, data that is not closed, prose whose last sentence has no end."""
     bare = text.str.strip_chars()
     fence = bare.str.count_matches("(?m)^\\s*```") % 2 == 1
-    data = bare.str.contains(OPENED) & ~bare.str.contains(CLOSED)
-    prose = (bare.str.count_matches(PROSE_MARKS) >= 2) & bare.str.contains(BROKEN_END) & ~bare.str.contains(OPENED)
-    return fence | data | prose
+    data = bare.str.contains(JSON) & ~bare.str.contains(r"[}\]]$")
+    tag = bare.str.extract(MARKUP, 1)
+    markup = tag.is_not_null() & ~bare.str.contains(pl.format("</{}", tag), literal=True) & ~bare.str.ends_with(">")
+    ended = (bare.str.count_matches(PROSE_MARKS) >= 2) & bare.str.contains(BROKEN_END)
+    prose = ended & ~bare.str.contains(LISTED) & ~bare.str.contains(JSON) & tag.is_null()
+    return fence | data | markup.fill_null(value=False) | prose
 
 
 def pairwise(pairs: pl.DataFrame) -> pl.DataFrame:

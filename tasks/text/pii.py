@@ -25,12 +25,10 @@ def _find(data: Bytes, offsets: Offsets, tables: Tables, wanted: int, found: Off
                 at += 1
                 continue
             start, end, kind = stands_at(text, at, low, stop, tables)
-            if kind != NONE:
-                if wanted >> kind & 1:
-                    found[count, 0], found[count, 1], found[count, 2] = start, end, kind
-                    count += 1
-                low = end
-            at = max(end, at + 1)
+            at += 1
+            if kind != NONE and wanted >> kind & 1:
+                found[count, 0], found[count, 1], found[count, 2] = start, end, kind
+                count, low, at = count + 1, end, max(end, at)
         ends[row + 1] = count
 
 

@@ -10,9 +10,11 @@ or national with a leading nought. Key: the documented prefixes of providers' to
 import numpy as np
 
 from tasks.text.arrow import Bytes
+from tasks.text.eights import load8
 from tasks.text.kernel import inlined, kernel
 from tasks.text.piitables import (
     ANY_DIGIT,
+    AT_BYTE,
     COLON,
     COLON_BYTE,
     DIGIT_BYTE,
@@ -22,6 +24,7 @@ from tasks.text.piitables import (
     HOST_BYTE,
     JWT,
     LETTER_BYTE,
+    LINE_BYTE,
     LOCAL_BYTE,
     LONGEST_ARMOUR,
     LONGEST_HOST,
@@ -39,6 +42,8 @@ from tasks.text.wordlists import PII_KINDS
 EMAIL, IP, PHONE, CARD, IBAN, KEY = range(len(PII_KINDS))
 NONE = -1
 AT_SIGN, DASH = 64, 45
+ARMOUR_END = np.uint64(int.from_bytes(b"-----END", "little"))
+DOCUMENTATION, SMALL = np.uint64(int.from_bytes(b"2001:db8", "little")), np.uint64(0x0020200000000000)
 
 
 @inlined
@@ -61,12 +66,21 @@ def _run(text: Bytes, at: int, stop: int, tables: Tables, bits: int) -> int:
     return at
 
 
+@inlined
+def _is_wide(text: Bytes, at: int) -> bool:
+    """Tell a letter of two bytes, as ö."""
+    return bool(0xC3 <= text[at] <= 0xDF)
+
+
 @kernel
 def _email(text: Bytes, at: int, low: int, stop: int, tables: Tables) -> tuple[int, int]:
     """Give the address around an `@`; where there is none, an empty range."""
     start = at
-    while start > max(low, at - LONGEST_LOCAL) and tables.bytes[text[start - 1]] & LOCAL_BYTE:
-        start -= 1
+    while start > max(low, at - LONGEST_LOCAL):
+        wide = start - 2 >= low and text[start - 1] >= 0x80 and _is_wide(text, start - 2)
+        if not (wide or tables.bytes[text[start - 1]] & LOCAL_BYTE):
+            break
+        start -= 1 + wide
     while start < at and not tables.bytes[text[start]] & WORD_BYTE:
         start += 1
     end = _host(text, at + 1, min(stop, at + LONGEST_HOST), tables) if start < at and text[at - 1] != DOT else at
@@ -75,22 +89,18 @@ def _email(text: Bytes, at: int, low: int, stop: int, tables: Tables) -> tuple[i
 
 @kernel
 def _host(text: Bytes, start: int, stop: int, tables: Tables) -> int:
-    """Give the end of a host whose last label has two letters or more, and only letters; where there is none, 0."""
+    """Give the end of a host whose last label begins with two letters or more; where there is none, 0."""
     end, label, good = start, start, 0
     letters = False
-    while end < stop:
-        byte = text[end]
-        if byte == DOT:
+    while end < stop and (text[end] == DOT or _is_wide(text, end) or tables.bytes[text[end]] & HOST_BYTE):
+        if text[end] == DOT:
             if end == label:
                 break
             label, letters = end + 1, True
-        elif tables.bytes[byte] & HOST_BYTE:
-            letters &= tables.bytes[byte] & LETTER_BYTE != 0
-            after = end + 1 < stop and tables.bytes[text[end + 1]] & HOST_BYTE
-            if letters and end > label and not after:
-                good = end + 1
         else:
-            break
+            letters &= _is_wide(text, end) or tables.bytes[text[end]] & LETTER_BYTE != 0
+            end += _is_wide(text, end)
+            good = end + 1 if letters and end > label else good
         end += 1
     return good
 
@@ -118,7 +128,20 @@ def _ip4(text: Bytes, at: int, stop: int, tables: Tables) -> int:
     if head < 0 or _is(text, end, tables, WORD_BYTE):
         return at
     more = _is(text, end, tables, DOT_BYTE) and _is(text, end + 1, tables, DIGIT_BYTE)
-    return at if more or tables.local[head >> 16] else end
+    return at if more or tables.local[head >> 16] or _is_example(head >> 8) else end
+
+
+@inlined
+def _is_example(network: int) -> bool:
+    """Tell the networks of 256 addresses that RFC 6890 sets aside: for protocols and for documentation."""
+    return network == 0xC00000 or network == 0xC00002 or network == 0xC63364 or network == 0xCB0071
+
+
+@kernel
+def _is_global(text: Bytes, start: int, end: int) -> bool:
+    """Tell a version 6 address that others can reach (2000::/3) and that is not for documentation (2001:db8::/32)."""
+    reached = end - start > 5 and (text[start] == 0x32 or text[start] == 0x33) and text[start + 4] == COLON
+    return bool(reached and (end - start < 8 or (load8(text, start) | SMALL) != DOCUMENTATION))
 
 
 @kernel
@@ -139,9 +162,9 @@ def _ip6(text: Bytes, at: int, low: int, stop: int, tables: Tables) -> tuple[int
         digits += text[end] < COLON
         end += 1
     end -= colons == 1
-    whole = (groups == 8) & (doubles == 0) | (doubles == 1) & (groups >= 3) & (groups <= 7)
+    whole = (groups == 8) & (doubles == 0) | (doubles == 1) & (groups >= 2) & (groups <= 7)
     alone = not (_follows_word(text, start, tables) or _is(text, end, tables, WORD_BYTE))
-    return (start, end) if whole & (digits > 0) & (longest <= 4) & alone else (at, at)
+    return (start, end) if whole & (digits > 0) & (longest <= 4) & alone and _is_global(text, start, end) else (at, at)
 
 
 @kernel
@@ -165,16 +188,25 @@ def _card(text: Bytes, at: int, stop: int, tables: Tables) -> int:
 
 
 @kernel
-def _phone(text: Bytes, at: int, stop: int, tables: Tables) -> int:
-    """Give the end of a telephone number in one of three ways to write it; where there is none, `at`."""
+def _phone(text: Bytes, at: int, stop: int, listed: int, tables: Tables) -> int:
+    """Give the end of a telephone number in one of three ways to write it; where there is none, `at`; `listed`: a number stands before."""
     plus, nought = text[at] == 43, text[at] == 48
     if not plus and not nought:
         return _shaped(text, at, stop, tables)
     good, digits, groups, first, shortest = _groups_of(text, at + plus, stop, 11 if plus else 10, tables)
     national = (digits >= 9) & (digits <= 12) & (groups >= 2) & (groups <= 5) & (first >= 2) & (first <= 5)
-    national &= (shortest >= 2) & (text[at + 1] != 48)
-    fits = 8 <= digits <= 15 if plus else national
+    national &= (shortest >= 2) & (text[at + 1] != 48) & (listed == 0)
+    fits = 8 <= digits <= 15 and text[at + 1] != 48 if plus else national and not _is_dated(text, at, good, stop, tables)
     return good if fits and not _is(text, good, tables, WORD_BYTE) else at
+
+
+@kernel
+def _is_dated(text: Bytes, at: int, end: int, stop: int, tables: Tables) -> bool:
+    """Tell a date (01.02.2024), and numbers that go on behind: a time, a list."""
+    year = _run(text, at + 6, at + 10, tables, DIGIT_BYTE) == at + 10
+    date = year and text[at + 2] == text[at + 5] and tables.bytes[text[at + 2]] & PARTING_BYTE
+    parted = end + 1 < stop and (text[end] == 32 or text[end] == COLON or text[end] == 47)
+    return bool(date or (parted and tables.bytes[text[end + 1]] & DIGIT_BYTE))
 
 
 @kernel
@@ -248,7 +280,7 @@ def _key(text: Bytes, at: int, stop: int, tables: Tables) -> int:
     for which in range(len(tables.least)):
         size = _stands(text, at, stop, which, tables)
         if size and which >= PRIVATE:
-            return _private(text, at, stop)
+            return _private(text, at, stop, tables)
         if size:
             end = _run(text, at + size, min(stop, at + LONGEST_KEY), tables, TOKEN_BYTE)
             while end > at and not tables.bytes[text[end - 1]] & WORD_BYTE:
@@ -269,14 +301,23 @@ def _is_mixed(text: Bytes, start: int, end: int, which: int) -> bool:
 
 
 @kernel
-def _private(text: Bytes, at: int, stop: int) -> int:
-    """Give the end of a private key in its armour: behind the line that says END, or as far as it is looked at."""
-    end, stop = at + 11, min(stop, at + LONGEST_ARMOUR)
-    while end + 8 < stop and not (text[end] == DASH and text[end + 5] == 69 and text[end + 6] == 78 and text[end + 7] == 68):
+def _line_end(text: Bytes, at: int, stop: int) -> int:
+    """Give where the words of a line of armour end: at its dashes, or at the end of the line."""
+    while at < stop and text[at] != DASH and text[at] != 10:
+        at += 1
+    return at
+
+
+@kernel
+def _private(text: Bytes, at: int, stop: int, tables: Tables) -> int:
+    """Give the end of a private key in its armour: behind the line that says END; without one, of what is written as a key is."""
+    begun, stop = _line_end(text, at + 11, stop), min(stop, at + LONGEST_ARMOUR)
+    end = begun
+    while end + 8 < stop and load8(text, end) != ARMOUR_END:
         end += 1
-    end = min(end + 5, stop)
-    while end < stop and text[end] != DASH and text[end] != 10:
-        end += 1
+    if end + 8 >= stop:
+        return _run(text, begun, stop, tables, TOKEN_BYTE | LINE_BYTE)
+    end = _line_end(text, end + 8, stop)
     while end < stop and text[end] == DASH:
         end += 1
     return end
@@ -312,11 +353,23 @@ def _named(text: Bytes, at: int, stop: int, tables: Tables) -> tuple[int, int, i
 def _number(text: Bytes, at: int, low: int, stop: int, tables: Tables) -> tuple[int, int, int]:
     """Tell what begins with a digit, a plus or a bracket: an address, a card or a telephone number."""
     before = text[at - 1] if at - 1 > low else 0
-    behind = before in (DOT, DASH) and tables.bytes[text[at - 2]] & WORD_BYTE
-    listed = before == 32 and text[at] != 43 and tables.bytes[text[at - 2]] & DIGIT_BYTE
+    behind = (before in (DOT, DASH)) & (tables.bytes[text[at - 2]] & DIGIT_BYTE != 0)
     end, kind = at if behind else _ip4(text, at, stop, tables), IP
-    if end == at and not behind and not listed:
+    if end == at and not behind:
         end, kind = _card(text, at, stop, tables), CARD
+        if before == 32 and _follows_group(text, at - 1, low, tables) and _run(text, at, end, tables, DIGIT_BYTE) < end:
+            end = at
         if end == at:
-            end, kind = _phone(text, at, stop, tables), PHONE
+            listed = (before == 32) & (tables.bytes[text[at - 2]] & DIGIT_BYTE != 0)
+            end, kind = _phone(text, at, stop, listed, tables), PHONE
+            end = at if _is(text, end, tables, AT_BYTE) else end
     return at, end, kind if end > at else NONE
+
+
+@kernel
+def _follows_group(text: Bytes, at: int, low: int, tables: Tables) -> bool:
+    """Tell whether four digits or capitals stand before a place: what follows goes on with them, as in an IBAN."""
+    return (
+        at - 4 >= low
+        and tables.values[text[at - 4]] + tables.values[text[at - 3]] + max(tables.values[text[at - 2]], tables.values[text[at - 1]]) < 99
+    )

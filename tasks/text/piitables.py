@@ -28,12 +28,15 @@ _IBAN_LENGTHS = (
 """Lengths of the IBAN registry (SWIFT, release 100)."""
 LONGEST_KEY, LONGEST_LOCAL, LONGEST_HOST, LONGEST_ARMOUR = 8192, 64, 255, 20_000
 """Bytes after which a token, the parts of an address and a private key are looked at no further."""
-WORD_BYTE, TOKEN_BYTE, LOCAL_BYTE, HEX_BYTE, DIGIT_BYTE, HOST_BYTE, LETTER_BYTE, PARTING_BYTE, DOT_BYTE, COLON_BYTE = (
-    1 << bit for bit in range(10)
+WORD_BYTE, TOKEN_BYTE, LOCAL_BYTE, HEX_BYTE, DIGIT_BYTE, HOST_BYTE, LETTER_BYTE, PARTING_BYTE, DOT_BYTE, COLON_BYTE, AT_BYTE, LINE_BYTE = (
+    1 << bit for bit in range(12)
 )
 DOT, COLON = 46, 58
 ANY_DIGIT, NO_TRUNK = ord("d"), ord("n")
-_SHAPES = ("ndd-ddd-dddd", "ndd.ddd.dddd", "ndd ddd dddd", "(ndd) ddd-dddd", "(ndd)ddd-dddd", "(ndd) ddd.dddd", "(ndd) ddd dddd")
+_SHAPES = (
+    "1-ndd-ddd-dddd", "1.ndd.ddd.dddd", "1 ndd ddd dddd", "1 (ndd) ddd-dddd", "1-(ndd)-ddd-dddd", "1(ndd)ddd-dddd",
+    "ndd-ddd-dddd", "ndd.ddd.dddd", "ndd ddd dddd", "(ndd) ddd-dddd", "(ndd)ddd-dddd", "(ndd) ddd.dddd", "(ndd) ddd dddd",
+)  # fmt: skip
 """North American numbers: `d` is a digit, `n` one of 2 to 9."""
 
 
@@ -60,7 +63,7 @@ def _byte_kinds() -> npt.NDArray[np.uint16]:
     signs = (
         (letters + digits + "_", WORD_BYTE), (letters + digits + "_-.=/+", TOKEN_BYTE), (letters + digits + "._%+-'", LOCAL_BYTE),
         (digits + "abcdefABCDEF", HEX_BYTE), (digits, DIGIT_BYTE), (letters + digits + "-", HOST_BYTE), (letters, LETTER_BYTE),
-        (" -./()", PARTING_BYTE), (".", DOT_BYTE), (":", COLON_BYTE),
+        (" -./()", PARTING_BYTE), (".", DOT_BYTE), (":", COLON_BYTE), ("@", AT_BYTE), ("\r\n", LINE_BYTE),
     )  # fmt: skip
     kinds = np.zeros(256, np.uint16)
     for chars, bit in signs:
@@ -94,6 +97,7 @@ def _local() -> npt.NDArray[np.bool_]:
     """Mark the networks of RFC 6890 that are not global, and multicast, by the first 16 bits of their addresses."""
     local = np.zeros((256, 256), np.bool_)
     local[[0, 10, 127, *range(224, 256)]] = True
+    local[198, 18:20] = True
     local[172, 16:32] = local[100, 64:128] = True
     local[192, 168] = local[169, 254] = True
     return local.reshape(-1)

@@ -294,8 +294,9 @@ def structure(texts: pl.Series, *, lines: bool = True, repetition: bool = False,
 
 
 def _style_columns(styled: Counts) -> pl.DataFrame:
-    counted = pl.DataFrame(styled[:, : styles.PROFILE].astype(np.uint32), schema=list(styles.NAMES))
+    counted = pl.DataFrame(np.minimum(styled[:, : styles.PROFILE], np.iinfo(np.uint32).max).astype(np.uint32), schema=list(styles.NAMES))
     return counted.with_columns(
+        pl.Series("sentence_squares", styled[:, styles.SQUARES]),
         pl.Series("mtld", styled[:, styles.MTLD].astype(np.float32)),
         _profile("grammar", styled[:, styles.PROFILE : styles.PUNCTUATED]),
         _profile("punctuation", styled[:, styles.PUNCTUATED :]),

@@ -98,10 +98,10 @@ def punctuation(size: int, text: Bytes, out: Counts) -> None:
 
 
 def _vowels() -> npt.NDArray[np.bool_]:
-    """Tell the bytes that are vowels, or begin characters of two bytes and more, which mostly are."""
+    """Tell the bytes that are vowels, or begin letters of two bytes, which mostly are."""
     held = np.zeros(256, np.bool_)
     held[[ord(letter) for letter in "aeiouyAEIOUY"]] = True
-    held[0xC3:] = True
+    held[0xC3:0xE0] = True
     return held
 
 
@@ -236,7 +236,7 @@ def variety(hashes: Hashes, words: int, table: Table, out: Counts) -> None:
 
 @kernel
 def _factors(hashes: Hashes, words: int, step: int, table: Table) -> float:
-    """Count the stretches whose type-token ratio falls to FACTOR, the last in part; at least a hundredth."""
+    """Count the stretches whose type-token ratio falls to FACTOR, the last in part; 1 where no word comes twice."""
     keys, epochs, mask, epoch = table.keys, table.epochs, np.uint64(table_size(min(words, LONGEST)) - 1), table.epoch[0] + 1
     at = 0 if step > 0 else words - 1
     whole, length, kinds = 0, 0, 0
@@ -249,7 +249,7 @@ def _factors(hashes: Hashes, words: int, step: int, table: Table) -> float:
         at += step
     table.epoch[0] = epoch
     rest = (1 - kinds / length) / (1 - FACTOR) if length else 0.0
-    return max(whole + rest, 0.01)
+    return whole + rest if whole + rest > 0 else 1.0
 
 
 @inlined

@@ -105,11 +105,11 @@ def test_private_rows_and_those_with_personal_data_are_not_shown(tmp_path: Path)
     rows = [{"text": f"Ask Ann{n}x at ann{n}@example.org."} if n % 2 else {"text": f"Secretly{n} nothing."} for n in range(8)]
     (tmp_path / "n.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     recipe = 'name: p\nsteps:\n  notes: {use: files, path: "n.jsonl", private: PRIVATE}\n  good: {use: filter, rules: RULES}\n  dataset: {use: write}\n'
-    for private, rules, shown in (
-        ("false", "{pii: }", False),
-        ("true", "{style: {words: {min: 3}}}", False),
-        ("false", "{style: {words: {min: 3}}}", True),
-    ):
+    either = "{any: [{pii: {kinds: [email]}}, {style: {words: {min: 9}}}]}"
+    later = "{style: {words: {min: 3}}}}\n  safe: {use: redact"
+    plain = "{style: {words: {min: 3}}}"
+    cases = [("false", "{pii: }", False), ("false", either, False), ("false", later, False), ("true", plain, False), ("false", plain, True)]
+    for private, rules, shown in cases:
         (tmp_path / "r.yaml").write_text(recipe.replace("PRIVATE", private).replace("RULES", rules))
         page = (Path(build(str(tmp_path / "r.yaml"), out=str(tmp_path / "out"), runner="direct").url) / "report.html").read_text()
         assert ("Secretly0" in page, "Ann1x" in page) == (shown, shown), rules

@@ -11,6 +11,8 @@ import pytest
 from flows import workplace
 from flows.build import build
 from tasks.errors import DartboardError, RecipeError
+from tasks.text.classifying import languages_model
+from tasks.text.pairwise import breaks_off
 from tasks.text.tokens import count_tokens
 from tests.fasttexts import train
 from tests.texts import WORDS, prose
@@ -170,3 +172,45 @@ def test_personal_data_drops_rows_or_is_redacted(tmp_path: Path) -> None:
 def test_what_cannot_work_is_refused_by_its_place(tmp_path: Path, rules: Any, told: str) -> None:
     with pytest.raises(RecipeError, match=told):
         filtered(tmp_path, texts("one"), rules)
+
+
+def test_one_name_may_stand_for_two_expressions_and_two_encodings(tmp_path: Path) -> None:
+    rules = {"where": {"a": "length(text) > 1"}, "any": [{"where": {"a": "length(text) > 5"}}, {"where": {"a": "length(text) < 3"}}]}
+    assert filtered(tmp_path / "a", texts("x", "ab", "abcd", "abcdef"), rules)[0] == ["ab", "abcdef"]
+    counted = [{"pairs": {"tokens": {"max": 3}}}, {"pairs": {"tokens": {"max": 3}, "encoding": "cl100k_base"}}]
+    assert filtered(tmp_path / "b", [*PAIRS[:1], {"input": "a", "output": "b"}], {"any": counted}) == (["b"], {"any.alternatives": 1})
+
+
+def test_a_model_that_is_cut_off_or_has_no_such_label_is_told(tmp_path: Path) -> None:
+    whole = languages_model().read_bytes()
+    for size in (20_000, 900_000):
+        (tmp_path / "cut.ftz").write_bytes(whole[:size])
+        with pytest.raises(RecipeError, match=r"steps.good.rules.classifier.path: cannot be used: it cannot be loaded"):
+            filtered(tmp_path, texts("one"), {"classifier": {"path": "cut.ftz", "label": "en"}})
+    (tmp_path / "cut.ftz").write_bytes(whole)
+    with pytest.raises(RecipeError, match="it has no label goood, but"):
+        filtered(tmp_path, texts("one"), {"classifier": {"path": "cut.ftz", "label": "goood"}})
+
+
+def test_earlier_turns_are_redacted_too(tmp_path: Path) -> None:
+    said = ["Mail bob@corp.com please.", "Noted bob@corp.com.", "And eve@corp.com?", "Yes."]
+    roles = ["user", "assistant", "user", "assistant"]
+    messages = [{"role": role, "content": content} for role, content in zip(roles, said, strict=True)]
+    (tmp_path / "c.jsonl").write_bytes(orjson.dumps({"messages": messages}) + b"\n" + orjson.dumps({"messages": messages[2:]}))
+    steps = {"rows": {"use": "files", "path": "c.jsonl", "as": "pairs"}, "safe": {"use": "redact"}, "dataset": {"use": "write"}}
+    (tmp_path / "r.yaml").write_bytes(orjson.dumps({"name": "made", "steps": steps}))
+    rows = build(str(tmp_path / "r.yaml"), out=str(tmp_path / "out"), runner="direct").train.collect()
+    assert "corp.com" not in str(rows.select("turns", "input", "output").to_dicts())
+    assert sorted(rows["turns"].list.len()) == [0, 0, 2] or sorted(rows["turns"].list.len()) == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("output", "broken"),
+    [
+        ("<think>Two plus two.</think> The answer is 4.", False), ("[Applause] Thank you all for coming.", False), ("[Docs](http://x.y) has it. See there.", False),
+        ("Steps follow. Do them. \n- wash\n- dry", False), ('{"a": [1, 2', True), ("He came. She was there. They sat down and", True), ("<a><b>x</b>", False),
+        ("[1, 2", True), ("Four.", False), ("Here:\n```py\nx", True), ("<doc><item>one", True), ("", False),
+    ],
+)  # fmt: skip
+def test_an_output_that_breaks_off_is_told_from_one_that_ends(output: str, broken: bool) -> None:  # noqa: FBT001
+    assert pl.DataFrame({"output": [output]}).select(breaks_off(pl.col("output"))).item() is broken

@@ -33,7 +33,7 @@ def factors(held: list[str]) -> float:
         seen.add(word)
         if (length >= SHORTEST and len(seen) < FACTOR * length) or length == LONGEST:
             whole, seen, length = whole + 1, set(), 0
-    return max(whole + ((1 - len(seen) / length) / (1 - FACTOR) if length else 0), 0.01)
+    return whole + ((1 - len(seen) / length) / (1 - FACTOR) if length else 0) or 1
 
 
 @settings(max_examples=EXAMPLES)
@@ -136,3 +136,13 @@ def test_like_is_nearer_to_its_own_kind() -> None:
         "like"
     ]
     assert near[0] < 0.3 < near[1] < near[2] == 1
+
+
+def test_an_apostrophe_is_an_apostrophe_however_it_is_set() -> None:
+    table = styled("We don't know. It's John's mother's hat.", "We don’t know. It’s John’s mother’s hat.")
+    assert table["syllables"].to_list() == [8, 8]
+
+
+def test_one_endless_sentence_has_its_length() -> None:
+    row = styled("word " * 70_000 + ". Next we go on here.").select(spread=spread()).item()
+    assert row == pytest.approx(34_997.5, rel=1e-3)

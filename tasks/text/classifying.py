@@ -14,6 +14,8 @@ import polars as pl
 
 LABEL = "__label__"
 TRIAL = "import sys, fasttext; fasttext.load_model(sys.argv[1]).predict('a', -1)"
+LOADING_SECONDS, LOADED_A_SECOND = 10, 20_000_000
+"""How long loading may take: these seconds, and one for so many bytes."""
 BLANKS = r"[\s\x{0}]+"
 """What fastText takes for the end of a line, and other white space."""
 
@@ -35,9 +37,19 @@ def model_at(path: str, content: str) -> Any:
     """
     import fasttext
 
-    if content and subprocess.run([sys.executable, "-c", TRIAL, path], capture_output=True, check=False).returncode:  # noqa: S603  our own words
+    if content and not _loads(path):
         raise ValueError("it cannot be loaded")
     return fasttext.load_model(path).f
+
+
+def _loads(path: str) -> bool:
+    """Tell whether a model can be loaded, in a time that grows with its size: of a damaged one the library may read without end."""
+    seconds = LOADING_SECONDS + Path(path).stat().st_size / LOADED_A_SECOND
+    try:
+        done = subprocess.run([sys.executable, "-c", TRIAL, path], capture_output=True, check=False, timeout=seconds)  # noqa: S603  our own
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
 
 
 def _lines(texts: pl.Series, chars: int) -> list[str]:

@@ -94,11 +94,11 @@ def test_an_injected_failure_is_retried(server: str, tmp_path: Path, monkeypatch
     failed: list[str] = []
     put = Place.put
 
-    def faulty(self: Place, path: str, source: Path) -> None:
+    def faulty(self: Place, path: str, source: Path, **more: bool) -> None:
         if not failed and path.endswith("done.json"):
             failed.append(path)
             raise StoreError("injected")
-        put(self, path, source)
+        put(self, path, source, **more)
 
     monkeypatch.setattr(Place, "put", faulty)
     monkeypatch.setattr(run_jobs, "retry_delay_seconds", 0.1)

@@ -183,10 +183,9 @@ def test_one_name_may_stand_for_two_expressions_and_two_encodings(tmp_path: Path
 
 def test_a_model_that_is_cut_off_or_has_no_such_label_is_told(tmp_path: Path) -> None:
     whole = languages_model().read_bytes()
-    for size in (20_000, 900_000):
-        (tmp_path / "cut.ftz").write_bytes(whole[:size])
-        with pytest.raises(RecipeError, match=r"steps.good.rules.classifier.path: cannot be used: it cannot be loaded"):
-            filtered(tmp_path, texts("one"), {"classifier": {"path": "cut.ftz", "label": "en"}})
+    (tmp_path / "cut.ftz").write_bytes(whole[:900_000])
+    with pytest.raises(RecipeError, match=r"steps.good.rules.classifier.path: cannot be used: it cannot be loaded"):
+        filtered(tmp_path, texts("one"), {"classifier": {"path": "cut.ftz", "label": "en"}})
     (tmp_path / "cut.ftz").write_bytes(whole)
     with pytest.raises(RecipeError, match="it has no label goood, but"):
         filtered(tmp_path, texts("one"), {"classifier": {"path": "cut.ftz", "label": "goood"}})

@@ -161,6 +161,6 @@ def test_many_small_frames_make_one_row_group(tmp_path: Path) -> None:
     assert pq.read_metadata(tmp_path / "a.parquet").num_row_groups == 1
     big = ParquetSpool(tmp_path / "b.parquet")
     for _ in range(5):
-        big.write(pl.DataFrame({"text": ["x" * 10_000_000]}))
+        big.write(pl.DataFrame({"text": ["x" * 2_500_000]}))
     assert big.finish().rows == 5
     assert pq.read_metadata(tmp_path / "b.parquet").num_row_groups == 2

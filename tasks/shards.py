@@ -43,6 +43,17 @@ class Shard:
 CUTS = "cuts."
 
 
+def whole(work: Place, part: Part, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Read all of a part, or some of its columns, as one frame.
+
+    Not by `pyarrow.parquet.read_table`, which would import pandas for it.
+    """
+    with open_part(work, part) as path, pq.ParquetFile(path, page_checksum_verification=True) as file:
+        frame = pl.from_arrow(file.read(columns=columns))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
 def columns_of(work: Place, shard: Shard) -> pl.DataFrame:
     """Read what lies beside the text: `row`, `keep`, and `split`, `cluster` and cuts where they were set.
 
@@ -51,9 +62,8 @@ def columns_of(work: Place, shard: Shard) -> pl.DataFrame:
     """
     frame = pl.DataFrame({"row": pl.int_range(shard.text.rows, dtype=pl.UInt32, eager=True)}).with_columns(keep=pl.lit(value=True))
     for part in shard.columns:
-        with open_part(work, part) as path:
-            beside = pl.from_arrow(pq.read_table(path, page_checksum_verification=True))
-        if not isinstance(beside, pl.DataFrame) or beside.height != frame.height:
+        beside = whole(work, part)
+        if beside.height != frame.height:
             raise CorruptError(f"{work.address(part.path)}: does not lie row for row beside its text. Remove it and run again.")
         marks = [name for name in MARKS if name in beside.columns]
         cuts = [beside["cuts"].alias(f"{CUTS}{len(frame.columns)}")] if "cuts" in beside.columns else []

@@ -4,6 +4,10 @@ import os
 import random
 from pathlib import Path
 
+import polars as pl
+
+from tasks.text.arrow import unpacked
+
 EXAMPLES = int(os.environ.get("DARTBOARD_EXAMPLES", "300"))
 """Examples of each property of a kernel; `.ci/run` asks for more."""
 
@@ -80,3 +84,10 @@ steps:
   dataset: {use: write, layout: prompt-completion}
 """
 """A recipe with every kind of stage but a gate and a model."""
+
+
+def records_of(column: pl.Series, fields: tuple[str, ...]) -> list[list[dict[str, int]]]:
+    """Give packed records as dictionaries, row by row."""
+    records, firsts = unpacked(column, len(fields))
+    told = [dict(zip(fields, record, strict=True)) for record in records.tolist()]
+    return [told[first:last] for first, last in zip(firsts[:-1], firsts[1:], strict=True)]

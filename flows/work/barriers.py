@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from flows.work.job import Job
-from tasks.shards import columns_of, counted, read
+from tasks.shards import columns_of, counted, read, whole
 from tasks.step import BarrierStep, Step
-from tasks.store.commit import Done, Part, commit, open_part
+from tasks.store.commit import Done, Part, commit
 from tasks.store.place import Place
 from tasks.store.spool import ParquetSpool, spool_folder
 
@@ -69,10 +68,7 @@ def settle(job: Job, steps: list[Step]) -> Done:
 
 
 def _summary(work: Place, part: Part, number: int) -> pl.DataFrame:
-    with open_part(work, part) as path:
-        frame = pl.from_arrow(pq.read_table(path, page_checksum_verification=True))
-    assert isinstance(frame, pl.DataFrame)
-    return frame.select(pl.lit(number, dtype=pl.UInt32).alias("part"), pl.all())
+    return whole(work, part).select(pl.lit(number, dtype=pl.UInt32).alias("part"), pl.all())
 
 
 def _beside(rows: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:

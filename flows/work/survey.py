@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from flows.work.job import Job
-from tasks.shards import columns_of
+from tasks.shards import columns_of, whole
 from tasks.step import Step
-from tasks.store.commit import Done, commit, open_part
+from tasks.store.commit import Done, commit
 from tasks.store.place import Place
 
 BINS = 16
@@ -22,8 +21,8 @@ def survey(job: Job, steps: list[Step]) -> Done:
     del steps
     work = Place.at(job.work)
     live = columns_of(work, job.shards[0]).select("row", "keep")
-    verdicts = _table(work, job, 0).join(live, on="row", maintain_order="left").filter("keep")
-    excerpts = _table(work, job, 1, ["excerpt"]).with_row_index("row") if job.extra["shown"] else None
+    verdicts = whole(work, job.parts[0]).join(live, on="row", maintain_order="left").filter("keep")
+    excerpts = whole(work, job.parts[1], ["excerpt"]).with_row_index("row") if job.extra["shown"] else None
     told = {}
     for rule, (low, high) in job.extra["ranges"].items():
         rows = verdicts.select("row", "id", ok=rule, score=f"{rule}.score").filter(pl.col("score").is_finite())
@@ -32,13 +31,6 @@ def survey(job: Job, steps: list[Step]) -> Done:
             near = near.join(excerpts, on="row", how="left", maintain_order="left")
         told[rule] = {"bins": bins(rows, low, high), "near": near.drop("row").to_dicts()}
     return commit(work, job.key, {}, {"rules": told})
-
-
-def _table(work: Place, job: Job, place: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
-    with open_part(work, job.parts[place]) as path:
-        table = pl.from_arrow(pq.read_table(path, columns=columns, page_checksum_verification=True))
-    assert isinstance(table, pl.DataFrame)
-    return table
 
 
 def nearest(rows: pl.DataFrame, bounds: Sequence[float | None], count: int) -> pl.DataFrame:

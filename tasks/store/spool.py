@@ -19,7 +19,7 @@ LEVEL = 3
 """zstd level of the Parquet files of a dataset."""
 WORK_LEVEL = 1
 """And of those of the work store, which are written and read once or twice: half the time for a sixth more room."""
-DIFFERENT = frozenset({"id", "text", "input", "output", "rejected", "lines_of"})
+DIFFERENT = frozenset({"id", "text", "input", "output", "rejected", "lines_of", "peer_lines_of"})
 """Columns whose values are hardly ever equal: a dictionary of them would be begun in vain."""
 GROUP_BYTES = 8_000_000
 """Text that a row group holds at most: what is read at once."""
@@ -101,10 +101,10 @@ class ParquetSpool:
 
 
 def _text_bytes(frame: pl.DataFrame) -> int:
-    texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
-    return (
-        int(frame.select(pl.sum_horizontal(pl.col(texts).str.len_bytes().sum())).item() or 0) if texts else 8 * frame.height * frame.width
-    )
+    """Give the bytes of strings and binaries; of a frame without them, of its numbers."""
+    sizes = [pl.col(name).str.len_bytes().sum() for name, dtype in frame.schema.items() if dtype == pl.String]
+    sizes += [pl.col(name).bin.size().sum() for name, dtype in frame.schema.items() if dtype == pl.Binary]
+    return int(frame.select(pl.sum_horizontal(sizes)).item() or 0) if sizes else 8 * frame.height * frame.width
 
 
 @contextmanager

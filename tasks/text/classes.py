@@ -1,13 +1,17 @@
 """Classes of Unicode code points, as one table that kernels look up."""
 
 import functools
+import tempfile
 import unicodedata
+from contextlib import suppress
+from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from tasks.text.arrow import Bytes
-from tasks.text.kernel import kernel
+from tasks.text.kernel import cache_folder, kernel
 
 SPACE, ALPHA, UPPER, DIGIT, WORD, END, ALONE, LOWER, SYMBOL, STOP, PREFIX, SUFFIX, QUOTE, PUNCTUATION, BREAK, INNER = (
     1 << bit for bit in range(16)
@@ -49,7 +53,21 @@ _ALONE = ((0x2E80, 0x2FDF), (0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF)
 
 @functools.cache
 def table() -> tuple[Classes, Lower]:
-    """Give the class of each code point below LIMIT, and its simple lower case."""
+    """Give the class of each code point below LIMIT, and its simple lower case; worked out once per machine and version of Unicode."""
+    path = cache_folder() / f"classes-{unicodedata.unidata_version}.npz"
+    try:
+        with np.load(path) as held:
+            return held["classes"], held["lower"]
+    except (OSError, ValueError, KeyError, BadZipFile):
+        classes, lower = _worked_out()
+    with suppress(OSError), tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        np.savez(file, classes=classes, lower=lower)
+        file.close()
+        Path(file.name).replace(path)
+    return classes, lower
+
+
+def _worked_out() -> tuple[Classes, Lower]:
     classes = np.zeros(LIMIT, np.uint16)
     lower = np.arange(LIMIT, dtype=np.uint32)
     for point in range(LIMIT):

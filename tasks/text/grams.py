@@ -1,7 +1,8 @@
 """Word n-grams that come again within a text: one growing hash for each place where one may still begin.
 
 Where the words from a place on, n - 1 of them, occur once, no n-gram that begins there comes again;
-so the places to look at shrink fast. Tables are marked with an epoch instead of being emptied.
+so the places to look at shrink fast. Most fall away by a byte that other n-grams rarely share, before
+they are counted in a table. Tables are marked with an epoch instead of being emptied.
 """
 
 from typing import NamedTuple
@@ -9,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tasks.text.arrow import Counts, Hashes, Offsets
+from tasks.text.arrow import Bytes, Counts, Hashes, Offsets
 from tasks.text.hashing import GOLDEN, mix
-from tasks.text.kernel import kernel
+from tasks.text.kernel import inlined, kernel
 
 TOP = (2, 3, 4)
 DUPLICATE = (5, 6, 7, 8, 9, 10)
@@ -40,6 +41,8 @@ class Places(NamedTuple):
     grams: Hashes
     at: Small
     slots: Offsets
+    met: Bytes
+    """Whether an n-gram with the same lowest bits was met: 1 once, more again."""
 
 
 @kernel
@@ -63,7 +66,8 @@ def table_for(entries: int) -> Table:
 @kernel
 def places_for(entries: int) -> Places:
     """Make room for at most so many places."""
-    return Places(np.empty(entries, np.uint64), np.empty(entries, np.int32), np.empty(entries, np.int64))
+    met = np.empty(table_size(4 * entries), np.uint8)
+    return Places(np.empty(entries, np.uint64), np.empty(entries, np.int32), np.empty(entries, np.int64), met)
 
 
 @kernel
@@ -95,18 +99,49 @@ def repeated(words: Hashes, chars: Offsets, count: int, rule: int, table: Table,
     the first of those and even if it occurs once, with the spaces between its words; and after a
     duplicate one n words are passed over.
     """
-    mask = table_size(count) - 1
-    left = count
-    for place in range(count):
-        places.at[place], places.grams[place] = place, words[place]
+    left = _pairs(words, count, places)
     for n in range(2, 11):
-        left = _grown(words, count, n, left, places)
-        _counted(table, mask, places, left)
+        if n > 2:
+            left = _grown(words, count, n, left, places)
+        if n <= 4:
+            left = _sifted(left, places)
+        _counted(table, table_size(left) - 1, places, left)
         if n <= 4:
             out[n - 2] = _top(chars, count, n, rule, table, places, left)
         left = _survivors(table, places, left)
         if n >= 5:
             out[n - 2] = _covered(chars, n, rule, table, places, left)
+
+
+@inlined
+def _longer(gram: np.uint64, word: np.uint64) -> np.uint64:
+    """Hash an n-gram with one word more."""
+    return mix((gram * GOLDEN) ^ word)
+
+
+@kernel
+def _pairs(words: Hashes, count: int, places: Places) -> int:
+    """Write the hashes of all pairs of words; their number is given."""
+    grams, at = places.grams, places.at
+    for place in range(count - 1):
+        grams[place], at[place] = _longer(words[place], words[place + 1]), place
+    return max(count - 1, 0)
+
+
+@kernel
+def _sifted(left: int, places: Places) -> int:
+    """Keep the places of n-grams that may come again, and a few more; without a branch that depends on one of them."""
+    size = table_size(4 * left)
+    grams, at, met, mask, kept = places.grams, places.at, places.met, np.uint64(size - 1), 0
+    met[:size] = 0
+    for k in range(left):
+        slot = np.int64(grams[k] & mask)
+        met[slot] = met[slot] << 1 | 1
+    for k in range(left):
+        gram, place = grams[k], at[k]
+        grams[kept], at[kept] = gram, place
+        kept += met[np.int64(gram & mask)] > 1
+    return kept
 
 
 @kernel
@@ -125,7 +160,7 @@ def _grown(words: Hashes, count: int, n: int, left: int, places: Places) -> int:
     for k in range(left):
         at = places.at[k]
         if at + n <= count:
-            places.grams[kept] = mix((places.grams[k] * GOLDEN) ^ words[at + n - 1])
+            places.grams[kept] = _longer(places.grams[k], words[at + n - 1])
             places.at[kept] = at
             kept += 1
     return kept

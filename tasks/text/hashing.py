@@ -41,15 +41,19 @@ def hash_range(data: Bytes, start: int, end: int, seed: np.uint64) -> np.uint64:
 
 @kernel
 def hash_bytes(text: Bytes, start: int, end: int) -> np.uint64:
-    """Hash the bytes of a token; eight bytes beyond it must be there."""
+    """Hash the bytes of a token or line, never to 0; eight bytes beyond it must be there.
+
+    Not for what is stored: it may change between versions.
+    """
     total = np.uint64(end - start) * GOLDEN
     at = start
     while at + 8 <= end:
-        total = mix(total ^ load8(text, at))
+        total = (total ^ load8(text, at)) * PRIME
+        total ^= total >> np.uint64(32)
         at += 8
     if at < end:
-        total = mix(total ^ (load8(text, at) & ((np.uint64(1) << np.uint64(8 * (end - at))) - np.uint64(1))))
-    return max(total, np.uint64(1))
+        total = (total ^ (load8(text, at) & ((np.uint64(1) << np.uint64(8 * (end - at))) - np.uint64(1)))) * PRIME
+    return max(mix(total), np.uint64(1))
 
 
 @kernel

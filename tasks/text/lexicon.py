@@ -31,6 +31,7 @@ ARCHAIC, DATED, PRESENT, FUNCTION, FIRST, CONTRACTION, BE, PARTICIPLE, PLAIN, AB
 PLACE = 32
 """From this bit on stands a function word's place in FUNCTION_WORDS."""
 SLOTS = 2048
+MASK, HALF = np.uint64(SLOTS - 1), np.uint64(32)
 ASCII = np.uint64(0x8080808080808080)
 
 _KINDS = (
@@ -52,6 +53,8 @@ class Lexicon(NamedTuple):
 
     hashes: Hashes
     kinds: Offsets
+    stops: Hashes
+    """The hashes of stop words, each in a place of its own: bits 8 to 13."""
     lower: Lower
 
 
@@ -101,14 +104,48 @@ def kinds_of() -> dict[str, int]:
     return found | {word.replace("'", "’"): kind for word, kind in found.items() if "'" in word}
 
 
+@inlined
+def stop_of(value: np.uint64, stops: Hashes) -> np.uint64:
+    """Give a hash's place among stop words as one bit; 0 where it is none."""
+    slot = (value >> np.uint64(8)) & np.uint64(63)
+    return np.uint64(stops[np.int64(slot)] == value) << slot
+
+
+@inlined
+def kind_of(value: np.uint64, hashes: Hashes, kinds: Offsets) -> int:
+    """Look a hash up, in two places and without a branch: half of all words are listed, so that one would be guessed wrong."""
+    one, two = np.int64(value & MASK), np.int64((value >> HALF) & MASK)
+    return int((hashes[one] == value) * kinds[one] | (hashes[two] == value) * kinds[two])
+
+
 @functools.cache
 def lexicon() -> Lexicon:
-    """Give the table of all listed words."""
+    """Give the table of all listed words, each in one of the two places that its hash names (Pagh and Rodler 2001)."""
     hashes, kinds = np.zeros(SLOTS, np.uint64), np.zeros(SLOTS, np.int64)
     for word, kind in kinds_of().items():
+        _put(hashes, kinds, hash_of(word), kind)
+    return Lexicon(hashes, kinds, _stops(), table()[1])
+
+
+def _stops() -> Hashes:
+    """Give the few stop words a table of their own, in which each has a place for itself."""
+    found = np.zeros(64, np.uint64)
+    for word in STOP_WORDS:
         value = hash_of(word)
-        slot = value & (SLOTS - 1)
-        while hashes[slot]:
-            slot = (slot + 1) & (SLOTS - 1)
+        slot = value >> 8 & 63
+        assert not found[slot], f"{word}: its place is taken"
+        found[slot] = value
+    return found
+
+
+def _put(hashes: Hashes, kinds: Offsets, value: int, kind: int) -> None:
+    """Put a word into the table; one that stands where it belongs moves to its other place."""
+    slot = value & (SLOTS - 1)
+    for _ in range(SLOTS):
+        moved = int(hashes[slot]), int(kinds[slot])
         hashes[slot], kinds[slot] = value, kind
-    return Lexicon(hashes, kinds, table()[1])
+        if not moved[0]:
+            return
+        value, kind = moved
+        slot = (value >> 32) & (SLOTS - 1) if slot == value & (SLOTS - 1) else value & (SLOTS - 1)
+    raise AssertionError("the table of listed words is too small")

@@ -9,13 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
-from tasks.text.arrow import Bytes, Offsets, buffers
+from tasks.text.arrow import Bytes, Offsets, Records, buffers, packed
+from tasks.text.blocks import HIGHEST, NONE, ONE, WIDTH, bytes_equal, bytes_like, carried, classed_as, find, first_bits, lowest, ones
 from tasks.text.classes import BREAK, DIGIT, END, INNER, PUNCTUATION, SPACE, STOP, Classes, decode, table
-from tasks.text.eights import load8
+from tasks.text.eights import trailing_zeros
 from tasks.text.grams import PAPER, PEER
-from tasks.text.hashing import GOLDEN
 from tasks.text.kernel import inlined, kernel
 from tasks.text.peertokens import STACK, Lexicon, Spans, lexicon, peer_tokens
 from tasks.text.scratch import Scratch, after, before, classed, load, scratch_for, stripped
@@ -27,12 +26,13 @@ ENDED, SCRIPT, POLICY, LOREM, CURLY, BLANK, PARTED = (1 << bit for bit in range(
 """Flags: ends in a mark, names JavaScript, names a policy, holds `lorem ipsum`, holds `{`, holds nothing, has a newline behind it."""
 CITED = 128
 """A bracket opens on it: for the kernel only."""
-SLOTS = 4096
-NEWLINE, DOT, OPEN, CLOSE = 10, 46, 91, 93
+NEWLINE, DOT, OPEN, CLOSE, QUOTE, CURLED = 10, 46, 91, 93, 34, 123
 _PHRASES = (
     ("javascript", SCRIPT), ("lorem ipsum", LOREM), ("terms of use", POLICY), ("privacy policy", POLICY), ("cookie policy", POLICY),
     ("uses cookies", POLICY), ("use of cookies", POLICY), ("use cookies", POLICY),
 )  # fmt: skip
+RARE = ("jav", "psu", "f u", "acy", "kie")
+"""Letters that few texts hold: every phrase has one of them."""
 _MARKS = ('.?!"”’。！？', ".?!\"'")
 """What may end a line: here, and by the rule PEER."""
 _NOTES = ("[edit]", "[citation needed]")
@@ -48,8 +48,10 @@ class Words(NamedTuple):
     """From here on they are notes in brackets, to be left out."""
     rule: int
     lexicon: Lexicon
-    begins: npt.NDArray[np.bool_]
-    """Where four bytes at the beginning of a phrase fall in a small table."""
+    rare: Bytes
+    """The letters of RARE, three each."""
+    offsets: Offsets
+    """How far behind the start of each phrase its rare letters stand."""
     marks: npt.NDArray[np.uint32]
 
 
@@ -59,10 +61,9 @@ def _words(rule: int) -> Words:
     bounds = np.cumsum([0, *(len(phrase) for phrase, _ in phrases)])
     flags = np.array([flag for _, flag in phrases], np.int64)
     marks = np.array([ord(mark) for mark in _MARKS[rule]], np.uint32)
-    begins = np.zeros(SLOTS, np.bool_)
-    for phrase, _ in _PHRASES:
-        begins[_slot(np.uint64(int.from_bytes(phrase[:4].encode(), "little")))] = True
-    return Words(np.frombuffer(text + bytes(8), np.uint8), bounds, flags, len(_PHRASES), rule, lexicon(), begins, marks)
+    rare = np.frombuffer("".join(RARE).encode(), np.uint8)
+    offsets = np.array([next(phrase.index(letters) for letters in RARE if letters in phrase) for phrase, _ in _PHRASES], np.int64)
+    return Words(np.frombuffer(text + bytes(8), np.uint8), bounds, flags, len(_PHRASES), rule, lexicon(), rare, offsets, marks)
 
 
 @kernel
@@ -99,41 +100,74 @@ def _is_exactly(text: Bytes, at: int, words: Words, which: int) -> bool:
 
 
 @inlined
-def _slot(eight: np.uint64) -> int:
-    """Give the slot of four bytes, in small letters, in the table of how phrases begin."""
-    four = np.uint64((eight | np.uint64(0x20202020)) & np.uint64(0xFFFFFFFF))
-    return int(np.int64(((four * GOLDEN) >> np.uint64(32)) & np.uint64(SLOTS - 1)))
+def _suspects(text: Bytes, at: int, rare: Bytes) -> np.uint64:
+    """Mark the places from `at` on where rare letters stand, in any case."""
+    found = NONE
+    for k in range(0, len(rare), 3):
+        found |= bytes_like(text, at, rare[k]) & bytes_like(text, at + 1, rare[k + 1]) & bytes_like(text, at + 2, rare[k + 2])
+    return found
 
 
 @kernel
-def _phrases(text: Bytes, at: int, words: Words) -> int:
-    """Give the flags of the phrases that stand at a place."""
+def _phrases(text: Bytes, start: int, at: int, words: Words) -> int:
+    """Give the flags of the phrases whose rare letters stand at a place, in a line from `start` on."""
     flags = 0
     for which in range(words.notes):
-        if _is_phrase(text, at, words, which) > 0:
+        first = at - words.offsets[which]
+        if first >= start and _is_phrase(text, first, words, which) > 0:
             flags |= words.flags[which]
     return flags
+
+
+@inlined
+def _longest_run(filled: np.uint64, lead: np.uint64, state: tuple[np.uint64, int, int, int]) -> tuple[np.uint64, int, int, int]:
+    """Go on measuring runs of filled places.
+
+    The state: whether one is open, then how many characters lie before, lie before the last edge, and are in the longest run.
+    """
+    inside, place, edge_at, longest = state
+    edges, still = filled ^ ((filled << ONE) | inside), inside
+    while edges:
+        edge = lowest(edges)
+        here = place + ones(lead & (edge - ONE))
+        longest = max(longest, int(np.int64(still)) * (here - edge_at))
+        edges, edge_at, still = edges ^ edge, here, still ^ ONE
+    return filled >> HIGHEST, place + ones(lead), edge_at, longest
+
+
+@inlined
+def _sentences(content: np.uint64, stops: np.uint64, unended: int) -> tuple[int, int]:
+    """Count the marks that end something; tell whether anything stands behind the last of them."""
+    count = 0
+    while stops:
+        stop = lowest(stops)
+        count += unended | (content & (stop - ONE) != 0)
+        content, stops, unended = content & ~(stop - ONE), stops ^ stop, 0
+    return count, unended | (content != 0)
 
 
 @kernel
 def _scanned(text: Bytes, marks: Classes, start: int, end: int, words: Words) -> tuple[int, int, int, int]:
     """Go over a line once: runs without white space, the characters of the longest, sentences, flags."""
-    begins = words.begins
-    count = longest = sentences = flags = chars = 0
-    unended = False
-    for at in range(start, end):
-        kind, byte = marks[at], text[at]
-        first, filled = (kind & INNER) == 0, (kind & SPACE) == 0
-        count += (chars == 0) & first & filled
-        chars = (chars + first) * filled
-        longest = max(longest, chars)
-        stop = (kind & END) != 0
-        sentences += stop & unended
-        unended = (unended | (first & filled & (byte != 34))) & (not stop)
-        flags |= (byte == 123) * CURLY | (byte == OPEN) * CITED
-        if begins[_slot(load8(text, at))]:
-            flags |= _phrases(text, at, words)
-    return count, longest, sentences + unended, flags
+    count = sentences = flags = 0
+    unended, space_before, runs = 0, NONE, (NONE, 0, 0, 0)
+    for at in range(start, end, WIDTH):
+        inside = first_bits(end - at)
+        lead, stops = ~classed_as(marks, at, INNER) & inside, classed_as(marks, at, END) & inside
+        spaces = carried(classed_as(marks, at, SPACE), ~lead, space_before)
+        filled = ~spaces & inside
+        count += ones(filled & ~((filled << ONE) | runs[0]))
+        runs = _longest_run(filled, lead, runs)
+        more, unended = _sentences(filled & lead & ~stops & ~bytes_equal(text, at, QUOTE), stops, unended)
+        sentences += more
+        space_before = spaces >> HIGHEST
+        flags |= (bytes_equal(text, at, CURLED) & inside != 0) * CURLY | (bytes_equal(text, at, OPEN) & inside != 0) * CITED
+        suspects = _suspects(text, at, words.rare) & inside
+        while suspects:
+            flags |= _phrases(text, start, at + trailing_zeros(suspects), words)
+            suspects &= suspects - ONE
+    _, place, edge_at, longest = runs
+    return count, max(longest, int(np.int64(runs[0])) * (place - edge_at)), sentences + unended, flags
 
 
 @kernel
@@ -176,23 +210,26 @@ def _is_punctuation(room: Scratch, start: int, end: int) -> bool:
 class Found(NamedTuple):
     """Records of lines, FIELDS each, and citation marks by their start and end in the text; both as many as `counts` says."""
 
-    lines: npt.NDArray[np.uint32]
-    notes: npt.NDArray[np.uint32]
+    lines: Records
+    notes: Records
     counts: Offsets
 
 
 @kernel
 def _line_end(room: Scratch, at: int, size: int, rule: int) -> tuple[int, int]:
     """Give the end of the line at `at`, and the start of the next."""
-    while at < size and not (room.text[at] == NEWLINE or (rule == PEER and room.marks[at] & BREAK)):
-        at += 1
+    if rule == PEER:
+        while at < size and not (room.text[at] == NEWLINE or room.marks[at] & BREAK):
+            at += 1
+    else:
+        at = find(room.text, at, size, NEWLINE)
     if at == size:
         return at, at + 1
     return at, at + 2 if rule == PEER and room.text[at] == 13 and room.text[at + 1] == NEWLINE else after(room.marks, at)
 
 
 @kernel
-def _without_notes(room: Scratch, first: int, last: int, words: Words, spare: Bytes, notes: npt.NDArray[np.uint32]) -> tuple[int, int]:
+def _without_notes(room: Scratch, first: int, last: int, words: Words, spare: Bytes, notes: Records) -> tuple[int, int]:
     """Copy a line without its citation marks, and note where they are; the length of what is left and their number are given."""
     size, count, at = 0, 0, first
     while at < last:
@@ -207,7 +244,7 @@ def _without_notes(room: Scratch, first: int, last: int, words: Words, spare: By
 
 
 @kernel
-def _lead(room: Scratch, at: int, end: int, notes: npt.NDArray[np.uint32]) -> int:
+def _lead(room: Scratch, at: int, end: int, notes: Records) -> int:
     """Give where a line begins once the citation marks before it, and the white space after them, are gone."""
     for note in notes:
         if at < end and note[0] == at:
@@ -233,7 +270,8 @@ def _line(room: Scratch, spare: Scratch, span: tuple[int, int], classes: Classes
         _, _, sentences, flags = _scanned(spare.text, spare.marks, 0, end, words)
     if words.rule == PEER:
         sentences = sentences_of(view, out, peer_tokens(view.text, view.marks, (start, end), words.lexicon, out))
-    record[FIRST], record[LAST], record[LEAD] = first, last, lead
+    if words.rule == PEER:
+        record[FIRST], record[LAST], record[LEAD] = first, last, lead
     record[SENTENCES] = sentences
     flags = (flags & ~CITED) | (BLANK if first == last else 0)
     flags |= PARTED if room.text[span[1]] == NEWLINE or (room.text[span[1] + 1] == NEWLINE and room.text[span[1]] == 13) else 0
@@ -272,36 +310,25 @@ def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Words, foun
             _line(room, spare, (at, end), classes, words, out, found)
             found.counts[0] += 1
             at = following
-        firsts[i + 1, 0], firsts[i + 1, 1] = found.counts
+        firsts[0, i + 1], firsts[1, i + 1] = found.counts
 
 
 def lines(texts: pl.Series, rule: int = PAPER) -> pl.DataFrame:
-    """Give each text's `lines_of`, a list of FIELDS, and `notes_of`, a list of the {start, end} of its citation marks; all in bytes.
+    """Give each text's `lines_of`, records of FIELDS, and `notes_of`, the start and end of its citation marks, as `packed` makes them.
 
-    `start` and `end` take in the line's end, `first` and `last` are without white space, `lead` also without
-    citation marks before it; `words` are runs without white space, `longest` the characters of the longest,
-    `flags` the bits ENDED to PARTED.
+    Places are in bytes: `start` and `end` take in the line's end, `first` and `last` are without white space,
+    `lead` also without citation marks before it; `words` are runs without white space, `longest` the
+    characters of the longest, `flags` the bits ENDED to PARTED.
     """
     held = buffers(texts)
     breaks, brackets = _counted(held.data, held.offsets[0], held.offsets[-1], rule)
-    found = Found(
-        np.zeros((breaks + len(texts) + 1, len(FIELDS)), np.uint32), np.zeros((brackets + 1, 2), np.uint32), np.zeros(2, np.int64)
-    )
-    firsts = np.zeros((len(texts) + 1, 2), np.int64)
+    width = len(fields_by(rule))
+    found = Found(np.empty((breaks + len(texts) + 1, width), np.uint32), np.empty((brackets + 1, 2), np.uint32), np.zeros(2, np.int64))
+    firsts = np.zeros((2, len(texts) + 1), np.int64)
     _measure(held.data, held.offsets, table()[0], _words(rule), found, firsts)
-    of_lines = _lists(found.lines[: found.counts[0]], fields_by(rule), firsts[:, 0])
-    of_notes = _lists(found.notes[: found.counts[1]], ("start", "end"), firsts[:, 1])
-    return pl.DataFrame({"lines_of": of_lines, "notes_of": of_notes})
+    return pl.DataFrame([packed("lines_of", found.lines, firsts[0]), packed("notes_of", found.notes, firsts[1])])
 
 
 def fields_by(rule: int) -> tuple[str, ...]:
     """Name the fields of lines by a rule."""
     return FIELDS if rule == PEER else FIELDS[:FIRST]
-
-
-def _lists(records: npt.NDArray[np.uint32], fields: tuple[str, ...], firsts: Offsets) -> pl.Series:
-    """Give records as a column of lists of structs."""
-    struct = pa.StructArray.from_arrays([pa.array(np.ascontiguousarray(records[:, k])) for k in range(len(fields))], list(fields))
-    series = pl.from_arrow(pa.LargeListArray.from_arrays(pa.array(firsts), struct))
-    assert isinstance(series, pl.Series)
-    return series

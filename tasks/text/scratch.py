@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.text.arrow import Bytes
+from tasks.text.blocks import WIDTH, high_bits
 from tasks.text.classes import INNER, SPACE, Classes, decode
 from tasks.text.kernel import kernel
 
-PAD = 16
+PAD = 2 * WIDTH
 """Bytes behind a text that may be read: zeros, of the class SPACE."""
 
 
@@ -37,21 +38,28 @@ def classed(size: int, classes: Classes, room: Scratch) -> int:
     """Class the characters of the text that stands in the room; their number is given."""
     text, marks = room.text, room.marks
     text[size : size + PAD] = 0
-    chars, at = 0, 0
+    further, at = 0, 0
     while at < size:
-        byte = text[at]
-        if byte < 128:
-            marks[at] = classes[byte]
-            at += 1
-        else:
+        if high_bits(text, at) == 0:
+            for k in range(at, at + WIDTH):
+                marks[k] = classes[text[k]]
+            at += WIDTH
+            continue
+        stop = min(at + WIDTH, size)
+        while at < stop:
+            byte = text[at]
+            if byte < 128:
+                marks[at] = classes[byte]
+                at += 1
+                continue
             point, width = decode(text, at)
             marks[at] = classes[point]
             for k in range(1, width):
                 marks[at + k] = INNER
+            further += width - 1
             at += width
-        chars += 1
     marks[size : size + PAD] = SPACE
-    return chars
+    return size - further
 
 
 @kernel

@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
-from tasks.text.arrow import Offsets
+from tasks.text.arrow import Offsets, Records, numbers, unpacked
 from tasks.text.grams import PEER
 from tasks.text.kernel import kernel
 from tasks.text.lines import (
@@ -30,7 +30,6 @@ from tasks.text.lines import (
 )  # fmt: skip
 
 JUDGED = ("lorem_ipsum", "curly", "sentences")
-Records = npt.NDArray[np.uint32]
 
 
 class Limits(NamedTuple):
@@ -114,16 +113,9 @@ def _before(line: Records, states: tuple[bool, bool, bool], more: int) -> tuple[
     return line[START], line[STOPS_AT] - pays, owed and not pays
 
 
-def _records(of: pl.Series, fields: tuple[str, ...]) -> tuple[Records, Offsets]:
-    flat = of.explode(empty_as_null=False, keep_nulls=False)
-    firsts = np.zeros(len(of) + 1, np.int64)
-    np.cumsum(of.list.len().fill_null(0).to_numpy(), out=firsts[1:])
-    return np.column_stack([flat.struct.field(name).to_numpy() for name in fields]), firsts
-
-
 def judged(of: pl.Series, limits: tuple[int, int, int, int]) -> pl.Series:
     """Give JUDGED for texts, a struct each, by their lines: whether a page is to go for what a line holds, and sentences that stay."""
-    lines, firsts = _records(of, fields_by(limits[-1]))
+    lines, firsts = unpacked(of, len(fields_by(limits[-1])))
     out = np.zeros((len(of), 3), np.int64)
     _judge(lines, firsts, Limits(*limits), out)
     return pl.DataFrame(out, schema=list(JUDGED)).to_struct("judged")
@@ -131,11 +123,10 @@ def judged(of: pl.Series, limits: tuple[int, int, int, int]) -> pl.Series:
 
 def spans_cut(both: pl.Series, limits: tuple[int, int, int, int]) -> pl.Series:
     """Give the {start, end} in bytes to cut out of texts, by a struct of their `lines_of` and `notes_of`."""
-    lines, firsts = _records(both.struct.field("lines_of"), fields_by(limits[-1]))
-    notes, noted = _records(both.struct.field("notes_of"), ("start", "end"))
+    lines, firsts = unpacked(both.struct.field("lines_of"), len(fields_by(limits[-1])))
+    notes, noted = unpacked(both.struct.field("notes_of"), 2)
     cuts, ends = np.zeros((2 * len(lines) + len(notes) + 1, 2), np.int64), np.zeros(len(both) + 1, np.int64)
     _cut(lines, firsts, notes, noted, Limits(*limits), cuts, ends)
-    spans = pl.DataFrame(cuts[: ends[-1]], schema={"start": pl.Int64, "end": pl.Int64}).to_struct("cuts")
-    rows = pl.Series("row", np.repeat(np.arange(len(both)), np.diff(ends)), dtype=pl.Int64)
-    held = pl.DataFrame({"row": rows, "cuts": spans}).group_by("row", maintain_order=True).agg("cuts")
-    return pl.DataFrame({"row": np.arange(len(both))}).join(held, on="row", how="left", maintain_order="left")["cuts"].fill_null([])
+    starts, stops = (numbers(cuts[: ends[-1], side]) for side in (0, 1))
+    spans = pa.LargeListArray.from_arrays(numbers(ends), pa.StructArray.from_arrays([starts, stops], ["start", "end"]))
+    return pl.Series("cuts", pl.from_arrow(spans))

@@ -8,15 +8,16 @@ import polars as pl
 from tasks.text import grams
 from tasks.text import style as styles
 from tasks.text.arrow import Bytes, Counts, Hashes, Offsets, buffers
+from tasks.text.blocks import HIGHEST, NONE, ONE, WIDTH, bytes_equal, carried, characters, classed_as, find, ones
 from tasks.text.classes import ALONE, ALPHA, DIGIT, END, INNER, UPPER, WORD, Classes, table
+from tasks.text.eights import trailing_zeros
 from tasks.text.grams import PAPER, Places, Table, known, places_for, repeated, table_for, table_size
 from tasks.text.hashing import hash_bytes
 from tasks.text.kernel import inlined, kernel
-from tasks.text.lexicon import SLOTS, Lexicon, hash_folded, lexicon
+from tasks.text.lexicon import Lexicon, hash_folded, kind_of, lexicon, stop_of
 from tasks.text.peertokens import Spans
 from tasks.text.scratch import PAD, Scratch, before, load, scratch_for
 from tasks.text.style import dialogue, style, variety
-from tasks.text.wordlists import STOP_WORDS
 
 NAMES = (
     "chars", "words", "word_chars", "alphabetic", "stop_words", "hashes", "ellipses", "newlines", "capitals", "digits", "longest_word",
@@ -34,6 +35,7 @@ OF_DEPTH = (("chars", "words", "word_chars", "alphabetic", "stop_words", "longes
 SHORT_LINE = 30
 """FineWeb's short lines have at most this many characters (Penedo et al. 2024)."""
 NEWLINE, DOT, HASH = 10, 46, 35
+TWO = np.uint64(2)
 
 
 class Room(NamedTuple):
@@ -57,47 +59,51 @@ def _room_for(size: int) -> Room:
 
 
 @inlined
-def _joins(text: Bytes, marks: Classes, at: int) -> int:
-    """Give the width of an apostrophe or hyphen that a word's character follows, else 0."""
-    width = 0
-    if text[at] == 0x27 or text[at] == 0x2D:
-        width = 1
-    elif text[at] == 0xE2 and text[at + 1] == 0x80 and (text[at + 2] == 0x99 or text[at + 2] == 0x90):
-        width = 3
-    return width if width and marks[at + width] & WORD and not marks[at + width] & ALONE else 0
+def _follows(marks: Classes, at: int) -> np.uint64:
+    """Mark the places before characters that an apostrophe or hyphen joins to a word."""
+    return classed_as(marks, at, WORD) & ~classed_as(marks, at, ALONE)
+
+
+@inlined
+def _joiners(text: Bytes, marks: Classes, at: int, before: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """Mark apostrophes and hyphens between parts of a word: those of one byte, and the first bytes of those of three.
+
+    `before` marks the places behind what they may join.
+    """
+    short = bytes_equal(text, at, 0x27) | bytes_equal(text, at, 0x2D)
+    if short:
+        short &= before & _follows(marks, at + 1)
+    long = bytes_equal(text, at, 0xE2)
+    if long:
+        long &= before & bytes_equal(text, at + 1, 0x80) & (bytes_equal(text, at + 2, 0x99) | bytes_equal(text, at + 2, 0x90))
+        long &= _follows(marks, at + 3)
+    return short, long
 
 
 @kernel
 def word_spans(text: Bytes, marks: Classes, size: int, starts: Offsets, ends: Offsets) -> int:
-    """Write where words start and end, in bytes; their number is given.
-
-    Each byte is looked at once and without a branch that depends on it, but for joiners: words are
-    short and of all lengths, so that a branch at their ends is guessed wrong once a word.
-    """
-    count, ended, joined = 0, 0, 0
-    inside = alone = False
-    for at in range(size + 1):
-        kind, byte = marks[at], text[at]
-        first = (kind & INNER) == 0
-        if (byte == 0x27 or byte == 0x2D or byte == 0xE2) and inside and not alone:
-            joined = max(joined, at + _joins(text, marks, at))
-        word = (kind & WORD != 0) | (inside & ((not first) | (at < joined)))
-        own = (kind & ALONE != 0) & word & first
-        starting = word & first & ((not inside) | own | alone)
-        starts[count] = at
-        count += starting
-        ends[ended] = at
-        ended += inside & ((not word) | starting)
-        alone = own | (alone & (not first))
-        inside = word
-    return count
-
-
-@kernel
-def _characters(marks: Classes, start: int, end: int) -> int:
-    count = 0
-    for at in range(start, end):
-        count += (marks[at] & INNER) == 0
+    """Write where words start and end, in bytes; their number is given."""
+    count = ended = 0
+    inside = alone_before = spilt = NONE
+    for at in range(0, size + 1, WIDTH):
+        inner, own = classed_as(marks, at, INNER), classed_as(marks, at, ALONE)
+        word = carried(classed_as(marks, at, WORD), inner, inside)
+        alone = carried(own, inner, alone_before)
+        behind_alone = (alone << ONE) | alone_before
+        short, long = _joiners(text, marks, at, ((word << ONE) | inside) & ~behind_alone)
+        word |= short | long | (long << ONE) | (long << TWO) | spilt
+        behind = (word << ONE) | inside
+        starting = word & ~inner & (~behind | own | behind_alone)
+        ending = behind & (~word | starting)
+        inside, alone_before, spilt = word >> HIGHEST, alone >> HIGHEST, (long >> HIGHEST) | (long >> (HIGHEST - ONE))
+        while starting:
+            starts[count] = at + trailing_zeros(starting)
+            starting &= starting - ONE
+            count += 1
+        while ending:
+            ends[ended] = at + trailing_zeros(ending)
+            ending &= ending - ONE
+            ended += 1
     return count
 
 
@@ -111,47 +117,59 @@ def _has_letter(marks: Classes, start: int, end: int) -> bool:
 
 @kernel
 def _words(size: int, words: Lexicon, room: Room, out: Counts) -> int:
-    """Count words and write their hashes and what they are; their number is given."""
-    text, marks, met = room.held.text, room.held.marks, 0
-    hashes, lengths, kinds, listed, kind_of, lower = room.hashes, room.chars, room.kinds, words.hashes, words.kinds, words.lower
-    mask = np.uint64(SLOTS - 1)
+    """Count words and write their hashes and lengths; their number is given."""
+    text, marks, met = room.held.text, room.held.marks, NONE
+    hashes, lengths, stops, lower = room.hashes, room.chars, words.stops, words.lower
     all_chars = longest = alphabetic = 0
     starts, ends = room.spans.starts, room.spans.ends
     count = word_spans(text, marks, size, starts, ends)
     for word in range(count):
         first, at = starts[word], ends[word]
         value, wide = hash_folded(text, first, at, lower)
-        chars = _characters(marks, first, at) if wide else at - first
+        chars = characters(marks, first, at) if wide else at - first
         letters = marks[first] & ALPHA != 0 or _has_letter(marks, first, at)
         hashes[word], lengths[word] = value, chars
         all_chars += chars
         longest = max(longest, chars)
         alphabetic += letters
-        slot = value & mask
-        while listed[slot] != 0 and listed[slot] != value:
-            slot = (slot + np.uint64(1)) & mask
-        kinds[word] = kind_of[slot]
-        met |= kind_of[slot]
+        met |= stop_of(value, stops)
     out[WORDS], out[WORD_CHARS], out[LONGEST], out[ALPHABETIC] = count, all_chars, longest, alphabetic
-    for k in range(len(STOP_WORDS)):
-        out[STOPS] += (met >> k) & 1
+    out[STOPS] = ones(met)
     return count
+
+
+@kernel
+def _kinds(count: int, words: Lexicon, room: Room) -> None:
+    """Write what each word is."""
+    hashes, kinds, listed, listed_as = room.hashes, room.kinds, words.hashes, words.kinds
+    for word in range(count):
+        kinds[word] = kind_of(hashes[word], listed, listed_as)
 
 
 @kernel
 def _signs(size: int, held: Scratch, out: Counts) -> None:
     """Count newlines, capitals, digits, `#` and ellipses."""
-    text, marks, dots = held.text, held.marks, 0
+    text, marks, dots_before = held.text, held.marks, NONE
     newlines = capitals = digits = hashes = ellipses = 0
-    for at in range(size):
-        kind, byte = marks[at], text[at]
-        capitals += (kind & UPPER) != 0
-        digits += (kind & DIGIT) != 0
-        newlines += byte == NEWLINE
-        hashes += byte == HASH
-        dots = dots + 1 if byte == DOT else 0
-        ellipses += dots == 3 or (byte == 0xE2 and text[at + 1] == 0x80 and text[at + 2] == 0xA6)
+    for at in range(0, size, WIDTH):
+        capitals += ones(classed_as(marks, at, UPPER))
+        digits += ones(classed_as(marks, at, DIGIT))
+        newlines += ones(bytes_equal(text, at, NEWLINE))
+        hashes += ones(bytes_equal(text, at, HASH))
+        dots, three = bytes_equal(text, at, DOT), bytes_equal(text, at, 0xE2)
+        if dots & ((dots << ONE) | dots_before):
+            ellipses += ones(_thirds(dots, dots_before))
+        if three:
+            ellipses += ones(three & bytes_equal(text, at + 1, 0x80) & bytes_equal(text, at + 2, 0xA6))
+        dots_before = dots >> (HIGHEST - TWO)
     out[NEWLINES], out[CAPITALS], out[DIGITS], out[HASHES], out[ELLIPSES] = newlines, capitals, digits, hashes, ellipses
+
+
+@inlined
+def _thirds(dots: np.uint64, before: np.uint64) -> np.uint64:
+    """Mark the third full stop of each run of them; `before` are the three places before."""
+    one, two = (dots << ONE) | (before >> TWO), (dots << TWO) | (before >> ONE)
+    return dots & one & two & ~((one << TWO) | before)
 
 
 @kernel
@@ -214,14 +232,12 @@ def _lines(size: int, room: Room, out: Counts) -> None:
     room.table.epoch[0] += 1
     at = 0
     while at < size:
-        stop = at
-        while stop < size and text[stop] != NEWLINE:
-            stop += 1
+        stop = find(text, at, size, NEWLINE)
         first, last = trimmed(text, at, stop)
         at = stop + 1
         if first == last:
             continue
-        chars = _characters(marks, first, last)
+        chars = characters(marks, first, last)
         again = known(room.table, mask, hash_bytes(text, first, last))
         out[LINES] += 1
         out[LINE_CHARS] += chars
@@ -233,6 +249,17 @@ def _lines(size: int, room: Room, out: Counts) -> None:
         out[DUPLICATE_CHARS] += chars if again else 0
 
 
+@inlined
+def _gap(text: Bytes, at: int, size: int) -> int:
+    """Give the place of the first empty line from `at` on, `size` where there is none."""
+    while at < size:
+        found = bytes_equal(text, at, NEWLINE) & bytes_equal(text, at + 1, NEWLINE)
+        if found:
+            return min(at + trailing_zeros(found), size)
+        at += WIDTH
+    return size
+
+
 @kernel
 def _paragraphs(size: int, room: Room, out: Counts) -> None:
     """Count the paragraphs, parted by empty lines, without the white space around them."""
@@ -240,9 +267,7 @@ def _paragraphs(size: int, room: Room, out: Counts) -> None:
     room.table.epoch[0] += 1
     at = 0
     while at < size:
-        stop = at
-        while stop < size and not (text[stop] == NEWLINE and text[stop + 1] == NEWLINE and stop + 1 < size):
-            stop += 1
+        stop = _gap(text, at, size)
         first, last = trimmed(text, at, stop)
         at = stop + 2
         if first == last:
@@ -250,7 +275,7 @@ def _paragraphs(size: int, room: Room, out: Counts) -> None:
         out[PARAGRAPHS] += 1
         if known(room.table, mask, hash_bytes(text, first, last)):
             out[DUPLICATE_PARAGRAPHS] += 1
-            out[DUPLICATE_PARAGRAPH_CHARS] += _characters(room.held.marks, first, last)
+            out[DUPLICATE_PARAGRAPH_CHARS] += characters(room.held.marks, first, last)
 
 
 @kernel
@@ -270,6 +295,7 @@ def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Lexicon, de
         if depth == AND_GRAMS:
             repeated(room.hashes, room.chars, count, PAPER, room.table, room.places, out[i, GRAMS:])
         if styled.shape[1]:
+            _kinds(count, words, room)
             style(count, size, room.held, room.spans, room.kinds, room.chars, styled[i])
             variety(room.hashes, count, room.table, styled[i])
             dialogue(size, room.held, styled[i])

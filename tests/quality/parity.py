@@ -18,10 +18,13 @@ from tasks.filters.c4 import C4
 from tasks.filters.fineweb import FineWeb
 from tasks.filters.gopher import GopherQuality, GopherRepetition
 from tasks.filters.rule import RuleSet
+from tasks.text import grams
+from tasks.text.arrow import packed, unpacked
 from tasks.text.cuts import cut
 from tasks.text.features import PEER, measure
-from tasks.text.lines import ENDED, POLICY, SCRIPT
+from tasks.text.lines import ENDED, POLICY, SCRIPT, fields_by
 from tasks.text.peer import Given, peer_features
+from tests.texts import records_of
 
 CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 FILTERS: Mapping[str, RuleSet] = {"gopher_quality": GopherQuality(), "gopher_rep": GopherRepetition(), "c4": C4(), "fineweb": FineWeb()}
@@ -78,8 +81,10 @@ def by_spacy(texts: pl.Series) -> pl.DataFrame:
         firsts.append(len(starts))
     features = peer_features(texts, Given(*(np.array(found, np.int64) for found in (firsts, starts, ends))))
     lines = measure(texts, ["peer_lines"])
-    counted = [[_line(nlp, text.encode(), line) for line in of] for text, of in zip(texts, lines[f"{PEER}lines_of"], strict=True)]
-    changed = pl.Series(f"{PEER}lines_of", counted, dtype=lines.schema[f"{PEER}lines_of"])
+    column, fields = lines[f"{PEER}lines_of"], fields_by(grams.PEER)
+    counted = [_line(nlp, text.encode(), line) for text, of in zip(texts, records_of(column, fields), strict=True) for line in of]
+    records = np.array([[line[field] for field in fields] for line in counted], np.uint32)
+    changed = packed(column.name, records, unpacked(column, len(fields))[1])
     return features.select(pl.all().name.prefix(PEER)).hstack(lines.with_columns(changed))
 
 

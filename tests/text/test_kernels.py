@@ -13,14 +13,15 @@ from tasks.text.arrow import Bytes
 from tasks.text.classes import LIMIT
 from tasks.text.cuts import cut
 from tasks.text.eights import first_marked, load8, store8, unplain
+from tasks.text.grams import PAPER
 from tasks.text.hashing import chances, hash_texts
 from tasks.text.kernel import kernel
-from tasks.text.lines import lines
+from tasks.text.lines import fields_by, lines
 from tasks.text.signatures import band_keys, jaccard, shingle_sets
 from tasks.text.structure import structure
 from tasks.text.windows import passages
 from tasks.text.words import count_words
-from tests.texts import EXAMPLES
+from tests.texts import EXAMPLES, records_of
 
 ALONE = ((0x2E80, 0x2FDF), (0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
 JOINERS = "'-\u2019\u2010"
@@ -131,7 +132,7 @@ def test_passages_lose_no_word_and_none_is_too_long(texts: list[str], low: int, 
 @given(TEXTS)
 def test_lines_cover_the_text_and_cutting_none_changes_nothing(texts: list[str]) -> None:
     held = pl.Series(texts, dtype=pl.String)
-    for text, found in zip(texts, lines(held)["lines_of"].to_list(), strict=True):
+    for text, found in zip(texts, records_of(lines(held)["lines_of"], fields_by(PAPER)), strict=True):
         assert [line["start"] for line in found] == [0, *(line["end"] for line in found[:-1])]
         assert found[-1]["end"] == len(text.encode()) + 1
     assert cut(held, pl.Series([[]] * len(texts), dtype=pl.List(pl.Struct({"start": pl.Int64, "end": pl.Int64})))).to_list() == texts
@@ -139,7 +140,8 @@ def test_lines_cover_the_text_and_cutting_none_changes_nothing(texts: list[str])
 
 def test_cutting_every_second_line_leaves_the_others() -> None:
     texts = pl.Series(["one\ntwo\nthree", "é\nü"])
-    spans = [[{"start": line["start"], "end": line["end"]} for line in found[::2]] for found in lines(texts)["lines_of"].to_list()]
+    measured = records_of(lines(texts)["lines_of"], fields_by(PAPER))
+    spans = [[{"start": line["start"], "end": line["end"]} for line in found[::2]] for found in measured]
     assert cut(texts, pl.Series(spans)).to_list() == ["two\n", "ü"]
 
 

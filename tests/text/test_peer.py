@@ -13,10 +13,10 @@ from tasks.text.classes import LIMIT, STOP, table
 from tasks.text.cuts import cut
 from tasks.text.features import measure
 from tasks.text.grams import PEER
-from tasks.text.lines import lines
+from tasks.text.lines import fields_by, lines
 from tasks.text.peer import peer_features
 from tests.text.test_kernels import TEXTS, WORDS
-from tests.texts import EXAMPLES
+from tests.texts import EXAMPLES, records_of
 
 CITATION = re.compile(r"\[[0-9]*]|\[edit]|\[citation needed]")
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
@@ -132,7 +132,7 @@ def test_what_c4_leaves_is_what_the_oracle_leaves(texts: list[str]) -> None:
 @given(TEXTS, st.integers(0, 1))
 def test_lines_of_any_text_lie_end_to_end(texts: list[str], rule: int) -> None:
     found = lines(pl.Series(texts, dtype=pl.String), rule)["lines_of"]
-    for text, of in zip(texts, found.to_list(), strict=True):
+    for text, of in zip(texts, records_of(found, fields_by(rule)), strict=True):
         assert [line["start"] for line in of] == [0, *(line["end"] for line in of[:-1])]
         encoded = text.encode()
         for line in of:

@@ -1,0 +1,129 @@
+"""Sixty-four places at a time: masks with a bit for each place, the first its lowest bit.
+
+Loads are unaligned and not checked: callers see to it that 64 places are there (`scratch.PAD`).
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from tasks.text.arrow import Bytes
+from tasks.text.classes import INNER, Classes
+from tasks.text.eights import trailing_zeros
+from tasks.text.kernel import inlined, kernel
+
+WIDTH = 64
+ONE = np.uint64(1)
+NONE = np.uint64(0)
+ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+HIGHEST = np.uint64(WIDTH - 1)
+"""By so many places a mask is shifted for its highest bit alone."""
+
+_Build = Callable[[Any, Any, Any], Any]
+"""Given a builder, 64 values and as often the value asked for: which of them are meant, as 64 bits."""
+
+
+def _equal(builder: Any, held: Any, wanted: Any) -> Any:
+    return builder.icmp_unsigned("==", held, wanted)
+
+
+def _equal_small(builder: Any, held: Any, wanted: Any) -> Any:
+    return builder.icmp_unsigned("==", builder.or_(held, ir.Constant(held.type, [0x20] * WIDTH)), wanted)
+
+
+def _shared(builder: Any, held: Any, wanted: Any) -> Any:
+    return builder.icmp_unsigned("!=", builder.and_(held, wanted), ir.Constant(held.type, [0] * WIDTH))
+
+
+def _negative(builder: Any, held: Any, _wanted: Any) -> Any:
+    return builder.icmp_signed("<", held, ir.Constant(held.type, [0] * WIDTH))
+
+
+def _masking(build: _Build, bits: int) -> Any:
+    """Give the intrinsic that loads 64 places of so many bits each and asks `build` about them."""
+    vector = ir.VectorType(ir.IntType(bits), WIDTH)
+
+    def masked(_context: Any, array: Any, _at: Any, _wanted: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            held, at, wanted = arguments
+            place = builder.gep(context.make_array(signature.args[0])(context, builder, held).data, [at])
+            loaded = builder.load(builder.bitcast(place, vector.as_pointer()), align=1)
+            nothing, places = ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
+            one = builder.insert_element(nothing, builder.trunc(wanted, ir.IntType(bits)), ir.IntType(32)(0))
+            every = builder.shuffle_vector(one, nothing, places)
+            return builder.bitcast(build(builder, loaded, every), ir.IntType(64))
+
+        return types.uint64(array, types.int64, types.int64), code
+
+    return intrinsic(masked)
+
+
+bytes_equal = cast("Callable[[Bytes, int, int], np.uint64]", _masking(_equal, 8))
+"""Marks the places from `at` on that hold a byte."""
+bytes_like = cast("Callable[[Bytes, int, int], np.uint64]", _masking(_equal_small, 8))
+"""Marks the places from `at` on that hold an ASCII letter given as a small one, in either case; beside letters more may match."""
+classed_as = cast("Callable[[Classes, int, int], np.uint64]", _masking(_shared, 16))
+"""Marks the places from `at` on whose class has one of the given bits."""
+
+_high_bits = cast("Callable[[Bytes, int, int], np.uint64]", _masking(_negative, 8))
+
+
+def _ones(_context: Any, _mask: Any) -> Any:
+    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), code
+
+
+ones = cast("Callable[[np.uint64], int]", intrinsic(_ones))
+"""Counts the bits that are set."""
+
+
+@inlined
+def high_bits(text: Bytes, at: int) -> np.uint64:
+    """Mark the bytes from `at` on that are not ASCII."""
+    return _high_bits(text, at, 0)
+
+
+@inlined
+def lowest(mask: np.uint64) -> np.uint64:
+    """Give the lowest set bit alone."""
+    return mask & (NONE - mask)
+
+
+@inlined
+def first_bits(count: int) -> np.uint64:
+    """Give a mask of so many bits; of 64 where there are more."""
+    return ALL if count >= WIDTH else (ONE << np.uint64(count)) - ONE
+
+
+@inlined
+def carried(mask: np.uint64, inner: np.uint64, before: np.uint64) -> np.uint64:
+    """Mark the further bytes of marked characters too; `before` tells by its lowest bit whether the last byte before is marked."""
+    for _ in range(3):
+        mask |= ((mask << ONE) | before) & inner
+    return mask
+
+
+@inlined
+def find(text: Bytes, at: int, end: int, byte: int) -> int:
+    """Give the place of the first such byte from `at` on; `end` where there is none before it."""
+    while at < end:
+        found = bytes_equal(text, at, byte)
+        if found:
+            return min(at + trailing_zeros(found), end)
+        at += WIDTH
+    return end
+
+
+@kernel
+def characters(marks: Classes, start: int, end: int) -> int:
+    """Count the characters that begin between two places."""
+    count = 0
+    for at in range(start, end, WIDTH):
+        count += ones(~classed_as(marks, at, INNER) & first_bits(end - at))
+    return count

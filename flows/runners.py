@@ -15,10 +15,15 @@ from typing import Any, Literal
 from flows.plan import Stage
 from flows.work import run, run_plain
 from flows.work.job import Job
+from tasks.abreast import share_cores
 from tasks.store.commit import Done
 
 SMALL_BYTES = 24_000_000
 """Jobs of fewer bytes together are done in this process: starting another would cost more."""
+LIGHT = {"features": 8, "verdicts": 8, "survey": 16, "tally": 16, "file": 8}
+"""Kinds of jobs that work so many times as fast as others, and outside the GIL, so that this process can use all cores for them."""
+WITHIN = ("features", "file")
+"""Those of them that use several cores by themselves."""
 WORKER_BYTES = 750_000_000
 """Memory that `--memory` grants each worker."""
 HERE = ("model", "list", "fetch")
@@ -53,9 +58,10 @@ class Pool:
     def run_all(self, jobs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Run jobs given as plain data, in order of the list."""
         held = [Job.of(data) for data in jobs]
-        small = self._workers == 1 or len(held) == 1 or sum(job.bytes for job in held) < SMALL_BYTES
+        limit = SMALL_BYTES * LIGHT.get(held[0].kind, 1)
+        small = self._workers == 1 or len(held) == 1 or sum(job.bytes for job in held) < limit
         if held[0].kind in HERE or (small and self._pooling not in CLUSTERS):
-            return [_plain(run(job)) for job in held]
+            return _here(held, self._workers if held[0].kind in LIGHT and held[0].kind not in WITHIN else 1)
         return list(self._started().map(run_plain, jobs))
 
     def _started(self) -> Executor:
@@ -82,6 +88,14 @@ class Pool:
             for child in multiprocessing.active_children() if now else ():
                 child.terminate()
         self._close()
+
+
+def _here(jobs: Sequence[Job], threads: int) -> list[dict[str, Any]]:
+    """Run jobs in this process, some at a time."""
+    if threads == 1 or len(jobs) == 1:
+        return [_plain(run(job)) for job in jobs]
+    with ThreadPoolExecutor(threads, initializer=share_cores, initargs=(threads,)) as executor:
+        return [_plain(done) for done in executor.map(run, jobs)]
 
 
 def _nothing() -> None:

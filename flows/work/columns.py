@@ -10,6 +10,7 @@ import polars.selectors as cs
 import pyarrow.parquet as pq
 
 from flows.work.job import Job
+from tasks.abreast import abreast
 from tasks.errors import CorruptError, RecipeError, usage
 from tasks.filters.measuring import Beside, columns_read, measured
 from tasks.filters.sieve import Filter
@@ -38,11 +39,15 @@ def measure_features(job: Job, steps: list[Step]) -> Done:
     with spool_folder() as folder, _beside(job) as beside:
         spool = ParquetSpool(folder / "columns.parquet")
         spool.row_group_rows = ROWS
-        for frame in read(work, shard, ["id", "private", *columns_read(groups, column)], dead=True):
+
+        def measure(frame: pl.DataFrame) -> pl.DataFrame:
             with _placed(job.calls[0].name):
                 table = measured(frame, column, groups, beside)
             shown = pl.when(~pl.col("private").fill_null(value=False)).then(pl.col(column).str.slice(0, EXCERPT))
-            spool.write(frame.select("id", shown.alias("excerpt")).hstack(table.with_columns(_true(job.calls[0].name, table))))
+            return frame.select("id", shown.alias("excerpt")).hstack(table.with_columns(_true(job.calls[0].name, table)))
+
+        for table in abreast(measure, read(work, shard, ["id", "private", *columns_read(groups, column)], dead=True)):
+            spool.write(table)
         return commit(work, job.key, {"columns.parquet": (spool.path, spool.finish())}, {})
 
 

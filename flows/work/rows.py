@@ -1,8 +1,11 @@
 """Chains of row-wise steps: from the live rows of a shard to a new text part."""
 
+from functools import partial
+
 import polars as pl
 
 from flows.work.job import Job
+from tasks.abreast import abreast
 from tasks.frames import Halves
 from tasks.shards import counted, read
 from tasks.step import RowStep, Step
@@ -20,26 +23,33 @@ def run_rows(job: Job, steps: list[Step]) -> Done:
     with spool_folder() as folder:
         text = ParquetSpool(folder / "text.parquet")
         lost = ParquetSpool(folder / "dropped.parquet", pl.Schema(DROPPED))
-        for frame in read(work, job.shards[0]):
-            rows = frame.drop("row")
-            for place, step in enumerate(steps):
-                assert isinstance(step, RowStep)
-                halves = step.apply(rows, job.context(place))
-                _count(counts[place], rows, halves)
+        for made in abreast(partial(_applied, job, steps), read(work, job.shards[0])):
+            for place, (rows_in, halves) in enumerate(made):
+                _count(counts[place], rows_in, halves)
                 if halves.dropped.height:
                     lost.write(halves.dropped.with_columns(step=pl.lit(job.calls[place].name)).select(*DROPPED))
-                rows = halves.kept
-            text.write(rows)
+            text.write(made[-1][1].kept)
         files = {"text.parquet": (text.path, text.finish()), "dropped.parquet": (lost.path, lost.finish())}
         return commit(work, job.key, files, {"steps": counts})
 
 
-def _count(count: dict[str, object], rows: pl.DataFrame, halves: Halves) -> None:
+def _applied(job: Job, steps: list[Step], frame: pl.DataFrame) -> list[tuple[int, Halves]]:
+    """Give how many rows went into each step, and what came out."""
+    rows, made = frame.drop("row"), []
+    for place, step in enumerate(steps):
+        assert isinstance(step, RowStep)
+        halves = step.apply(rows, job.context(place))
+        made.append((rows.height, halves))
+        rows = halves.kept
+    return made
+
+
+def _count(count: dict[str, object], rows_in: int, halves: Halves) -> None:
     reasons = count["dropped"]
     assert isinstance(reasons, dict)
     for reason, number in counted(halves.dropped).items():
         reasons[reason] = reasons.get(reason, 0) + number
-    count["rows_in"] = _int(count["rows_in"]) + rows.height
+    count["rows_in"] = _int(count["rows_in"]) + rows_in
     count["rows_out"] = _int(count["rows_out"]) + halves.kept.height
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from flows.work.job import Job
+from tasks.abreast import ahead
 from tasks.frames import DOCUMENTS, PAIRS
 from tasks.published.files import spool_provenance, spool_rows
 from tasks.published.layouts import talking
@@ -66,10 +67,10 @@ def write_file(job: Job, steps: list[Step]) -> Done:
     work = Place.at(job.work)
     with spool_folder() as folder:
         path = folder / f"data.{step.format}"
-        files = {path.name: (path, spool_rows(step, _pieces(work, job), path, talks=job.extra["talks"]))}
+        files = {path.name: (path, spool_rows(step, ahead(_pieces(work, job)), path, talks=job.extra["talks"]))}
         if step.layout is not None:
             beside = folder / "provenance.parquet"
-            files[beside.name] = (beside, spool_provenance(_pieces(work, job), beside))
+            files[beside.name] = (beside, spool_provenance(ahead(_pieces(work, job)), beside))
         return commit(work, job.key, files, {})
 
 

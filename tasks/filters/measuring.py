@@ -78,7 +78,7 @@ def _other(frame: pl.DataFrame, texts: pl.Series, group: str, beside: Beside) ->
 def _languages(texts: pl.Series) -> pl.DataFrame:
     from tasks.text.classifying import languages
 
-    return languages(texts, language.CHARS)
+    return languages(texts, language.PIECE)
 
 
 def _pairs(frame: pl.DataFrame) -> pl.DataFrame:

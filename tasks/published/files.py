@@ -1,5 +1,7 @@
 """The data files of a dataset: rows of one split in one format, spooled."""
 
+import hashlib
+import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,11 +9,12 @@ from typing import Any
 import orjson
 import polars as pl
 
+from tasks.abreast import abreast
 from tasks.errors import CorruptError
 from tasks.published.layouts import Layout, laid_out, plain_rows, provenance
 from tasks.published.sink import Write
 from tasks.store.place import plainly
-from tasks.store.spool import LEVEL, FileInfo, ParquetSpool, file_info
+from tasks.store.spool import LEVEL, FileInfo, ParquetSpool
 
 ROW_GROUP_ROWS = 50_000
 
@@ -28,20 +31,37 @@ def spool_rows(step: Write, frames: Iterable[pl.DataFrame], path: Path, *, talks
 
 
 def _spool_lines(step: Write, frames: Iterable[pl.DataFrame], path: Path, *, talks: bool) -> FileInfo:
+    def encode(frame: pl.DataFrame) -> tuple[int, bytes]:
+        held = laid_out(frame, step.layout, talks=talks)
+        return held.height, _encoded(held, step.layout)
+
     rows = 0
     with plainly("writing", str(path)), path.open("wb") as stream:
-        for frame in frames:
-            held = laid_out(frame, step.layout, talks=talks)
-            rows += held.height
-            if step.layout is not None and "tools" in held.columns and held["tools"].null_count() < held.height:
-                stream.writelines(_with_tools(held, step.layout))
-            else:
-                held.drop([] if step.layout is None else "tools", strict=False).write_ndjson(stream)
+        for height, lines in abreast(encode, frames):
+            rows += height
+            stream.write(lines)
+    return _counted(path, rows)
+
+
+def _counted(path: Path, rows: int) -> FileInfo:
+    """Read the file again, count its lines and hash it; CorruptError where they are not as many as were written."""
+    total, counted = hashlib.sha256(), 0
     with path.open("rb") as stream:
-        counted = sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b""))
+        while chunk := stream.read(1 << 20):
+            counted += chunk.count(b"\n")
+            total.update(chunk)
     if counted != rows:
         raise CorruptError(f"{path}: holds {counted} lines, {rows} were written to it. Run again.")
-    return file_info(path, rows)
+    return FileInfo(total.hexdigest(), path.stat().st_size, rows)
+
+
+def _encoded(held: pl.DataFrame, layout: Layout | None) -> bytes:
+    """Give rows as JSON lines."""
+    if layout is not None and "tools" in held.columns and held["tools"].null_count() < held.height:
+        return b"".join(_with_tools(held, layout))
+    lines = io.BytesIO()
+    held.drop([] if layout is None else "tools", strict=False).write_ndjson(lines)
+    return lines.getvalue()
 
 
 def _with_tools(rows: pl.DataFrame, layout: Layout) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.abreast import Behind
 from tasks.errors import CorruptError
 from tasks.store.place import plainly
 
@@ -59,6 +60,7 @@ class ParquetSpool:
         self._writer: pq.ParquetWriter | None = None
         self._held: list[pl.DataFrame] = []
         self._held_bytes = 0
+        self._behind = Behind()
 
     def write(self, frame: pl.DataFrame) -> None:
         """Append the rows of `frame`; an empty frame only fixes the schema."""
@@ -70,8 +72,11 @@ class ParquetSpool:
         self.rows += frame.height
 
     def _flush(self) -> None:
-        table = pl.concat(self._held, rechunk=True).to_arrow(compat_level=pl.CompatLevel.oldest())
-        self._held, self._held_bytes = [], 0
+        held, self._held, self._held_bytes = self._held, [], 0
+        self._behind(lambda: self._put(held))
+
+    def _put(self, frames: Sequence[pl.DataFrame]) -> None:
+        table = pl.concat(frames, rechunk=True).to_arrow(compat_level=pl.CompatLevel.oldest())
         with plainly("writing", str(self.path)):
             if self._writer is None:
                 self._writer = self._open(table.schema)
@@ -80,10 +85,11 @@ class ParquetSpool:
 
     def finish(self) -> FileInfo:
         """Close the file, open it again, count its rows and hash it; CorruptError where they differ."""
-        if self._writer is None and not self._held:
+        if not (self.rows or self._held):
             self.write(pl.DataFrame(schema=self._schema or {}))
         if self._held:
             self._flush()
+        self._behind.wait()
         if self._writer is not None:
             with plainly("writing", str(self.path)):
                 self._writer.close()
@@ -110,5 +116,5 @@ def _text_bytes(frame: pl.DataFrame) -> int:
 @contextmanager
 def spool_folder() -> Iterator[Path]:
     """Give a local folder for files in the making; it is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="dartboard-") as folder:
+    with tempfile.TemporaryDirectory(prefix="dartboard-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)

@@ -16,11 +16,11 @@ from tasks.text.classes import INNER, Classes
 from tasks.text.eights import trailing_zeros
 from tasks.text.kernel import inlined, kernel
 
-WIDTH = 64
+BLOCK = 64
 ONE = np.uint64(1)
 NONE = np.uint64(0)
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
-HIGHEST = np.uint64(WIDTH - 1)
+HIGHEST = np.uint64(BLOCK - 1)
 """By so many places a mask is shifted for its highest bit alone."""
 
 _Build = Callable[[Any, Any, Any], Any]
@@ -32,27 +32,27 @@ def _equal(builder: Any, held: Any, wanted: Any) -> Any:
 
 
 def _equal_small(builder: Any, held: Any, wanted: Any) -> Any:
-    return builder.icmp_unsigned("==", builder.or_(held, ir.Constant(held.type, [0x20] * WIDTH)), wanted)
+    return builder.icmp_unsigned("==", builder.or_(held, ir.Constant(held.type, [0x20] * BLOCK)), wanted)
 
 
 def _shared(builder: Any, held: Any, wanted: Any) -> Any:
-    return builder.icmp_unsigned("!=", builder.and_(held, wanted), ir.Constant(held.type, [0] * WIDTH))
+    return builder.icmp_unsigned("!=", builder.and_(held, wanted), ir.Constant(held.type, [0] * BLOCK))
 
 
 def _negative(builder: Any, held: Any, _wanted: Any) -> Any:
-    return builder.icmp_signed("<", held, ir.Constant(held.type, [0] * WIDTH))
+    return builder.icmp_signed("<", held, ir.Constant(held.type, [0] * BLOCK))
 
 
 def _masking(build: _Build, bits: int) -> Any:
     """Give the intrinsic that loads 64 places of so many bits each and asks `build` about them."""
-    vector = ir.VectorType(ir.IntType(bits), WIDTH)
+    vector = ir.VectorType(ir.IntType(bits), BLOCK)
 
     def masked(_context: Any, array: Any, _at: Any, _wanted: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             held, at, wanted = arguments
             place = builder.gep(context.make_array(signature.args[0])(context, builder, held).data, [at])
             loaded = builder.load(builder.bitcast(place, vector.as_pointer()), align=1)
-            nothing, places = ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
+            nothing, places = ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), BLOCK), [0] * BLOCK)
             one = builder.insert_element(nothing, builder.trunc(wanted, ir.IntType(bits)), ir.IntType(32)(0))
             every = builder.shuffle_vector(one, nothing, places)
             return builder.bitcast(build(builder, loaded, every), ir.IntType(64))
@@ -98,7 +98,7 @@ def lowest(mask: np.uint64) -> np.uint64:
 @inlined
 def first_bits(count: int) -> np.uint64:
     """Give a mask of so many bits; of 64 where there are more."""
-    return ALL if count >= WIDTH else (ONE << np.uint64(count)) - ONE
+    return ALL if count >= BLOCK else (ONE << np.uint64(count)) - ONE
 
 
 @inlined
@@ -116,7 +116,7 @@ def find(text: Bytes, at: int, end: int, byte: int) -> int:
         found = bytes_equal(text, at, byte)
         if found:
             return min(at + trailing_zeros(found), end)
-        at += WIDTH
+        at += BLOCK
     return end
 
 
@@ -124,6 +124,6 @@ def find(text: Bytes, at: int, end: int, byte: int) -> int:
 def characters(marks: Classes, start: int, end: int) -> int:
     """Count the characters that begin between two places."""
     count = 0
-    for at in range(start, end, WIDTH):
+    for at in range(start, end, BLOCK):
         count += ones(~classed_as(marks, at, INNER) & first_bits(end - at))
     return count

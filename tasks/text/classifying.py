@@ -52,15 +52,25 @@ def _loads(path: str) -> bool:
     return done.returncode == 0
 
 
-def _lines(texts: pl.Series, chars: int) -> list[str]:
-    """Give the beginnings of texts as lines with their ends, which models learn too."""
-    return (texts.fill_null("").str.slice(0, chars).str.replace_all(BLANKS, " ") + "\n").to_list()
+def _lines(texts: pl.Series) -> list[str]:
+    """Give texts as lines with their ends, which models learn too."""
+    return (texts.str.replace_all(BLANKS, " ") + "\n").to_list()
 
 
-def languages(texts: pl.Series, chars: int) -> pl.DataFrame:
-    """Tell the likeliest language of the first `chars` characters of each text: `language_id` (ISO 639) and `language_score`."""
+def spread(texts: pl.Series, piece: int) -> pl.Series:
+    """Give three pieces of so many characters of each text, from its beginning, middle and end; short texts whole."""
+    rest = pl.col("text").str.len_chars().cast(pl.Int64) - piece
+    pieces = (pl.col("text").str.slice(rest * part // 2, piece) for part in range(3))
+    short = pl.col("text").str.len_chars() <= 3 * piece
+    chosen = pl.when(short).then("text").otherwise(pl.concat_str(pieces, separator=" "))
+    return texts.alias("text").to_frame().select(chosen).to_series()
+
+
+def languages(texts: pl.Series, piece: int) -> pl.DataFrame:
+    """Tell the likeliest language of three pieces of each text: `language_id` (ISO 639) and `language_score`."""
     predict = model_at(str(languages_model()), "").predict
-    best = [(predict(line, 1, 0.0, "strict") or [(0.0, LABEL)])[0] for line in _lines(texts, chars)]
+    lines = _lines(spread(texts.fill_null(""), piece))
+    best = [(predict(line, 1, 0.0, "strict") or [(0.0, LABEL)])[0] for line in lines]
     names = pl.Series("language_id", [label[len(LABEL) :] for _, label in best], dtype=pl.String)
     return pl.DataFrame([names, pl.Series("language_score", [min(score, 1.0) for score, _ in best], dtype=pl.Float32)])
 
@@ -71,5 +81,6 @@ def scores(texts: pl.Series, model: Any, label: str, chars: int) -> pl.Series:
     known = [name for _, name in model.predict("a\n", -1, 0.0, "strict")]
     if known and wanted not in known:
         raise ValueError(f"it has no label {label}, but {', '.join(name.removeprefix(LABEL) for name in sorted(known)[:20])}")
-    found = ({name: score for score, name in model.predict(line, -1, 0.0, "strict")} for line in _lines(texts, chars))
+    lines = _lines(texts.fill_null("").str.slice(0, chars))
+    found = ({name: score for score, name in model.predict(line, -1, 0.0, "strict")} for line in lines)
     return pl.Series("classifier", [min(each.get(wanted, 0.0), 1.0) for each in found], dtype=pl.Float32)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from tasks.text.arrow import Bytes, Offsets, Records, buffers, packed
-from tasks.text.blocks import HIGHEST, NONE, ONE, WIDTH, bytes_equal, bytes_like, carried, classed_as, find, first_bits, lowest, ones
+from tasks.text.blocks import BLOCK, HIGHEST, NONE, ONE, bytes_equal, bytes_like, carried, classed_as, find, first_bits, lowest, ones
 from tasks.text.classes import BREAK, DIGIT, END, INNER, PUNCTUATION, SPACE, STOP, Classes, decode, table
 from tasks.text.eights import trailing_zeros
 from tasks.text.grams import PAPER, PEER
@@ -151,7 +151,7 @@ def _scanned(text: Bytes, marks: Classes, start: int, end: int, words: Words) ->
     """Go over a line once: runs without white space, the characters of the longest, sentences, flags."""
     count = sentences = flags = 0
     unended, space_before, runs = 0, NONE, (NONE, 0, 0, 0)
-    for at in range(start, end, WIDTH):
+    for at in range(start, end, BLOCK):
         inside = first_bits(end - at)
         lead, stops = ~classed_as(marks, at, INNER) & inside, classed_as(marks, at, END) & inside
         spaces = carried(classed_as(marks, at, SPACE), ~lead, space_before)

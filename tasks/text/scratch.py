@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.text.arrow import Bytes
-from tasks.text.blocks import WIDTH, high_bits
+from tasks.text.blocks import BLOCK, high_bits
 from tasks.text.classes import INNER, SPACE, Classes, decode
 from tasks.text.kernel import kernel
 
-PAD = 2 * WIDTH
+PAD = 2 * BLOCK
 """Bytes behind a text that may be read: zeros, of the class SPACE."""
 
 
@@ -41,11 +41,11 @@ def classed(size: int, classes: Classes, room: Scratch) -> int:
     further, at = 0, 0
     while at < size:
         if high_bits(text, at) == 0:
-            for k in range(at, at + WIDTH):
+            for k in range(at, at + BLOCK):
                 marks[k] = classes[text[k]]
-            at += WIDTH
+            at += BLOCK
             continue
-        stop = min(at + WIDTH, size)
+        stop = min(at + BLOCK, size)
         while at < stop:
             byte = text[at]
             if byte < 128:

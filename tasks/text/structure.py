@@ -8,7 +8,7 @@ import polars as pl
 from tasks.text import grams
 from tasks.text import style as styles
 from tasks.text.arrow import Bytes, Counts, Hashes, Offsets, buffers
-from tasks.text.blocks import HIGHEST, NONE, ONE, WIDTH, bytes_equal, carried, characters, classed_as, find, ones
+from tasks.text.blocks import BLOCK, HIGHEST, NONE, ONE, bytes_equal, carried, characters, classed_as, find, ones
 from tasks.text.classes import ALONE, ALPHA, DIGIT, END, INNER, UPPER, WORD, Classes, table
 from tasks.text.eights import trailing_zeros
 from tasks.text.grams import PAPER, Places, Table, known, places_for, repeated, table_for, table_size
@@ -85,7 +85,7 @@ def word_spans(text: Bytes, marks: Classes, size: int, starts: Offsets, ends: Of
     """Write where words start and end, in bytes; their number is given."""
     count = ended = 0
     inside = alone_before = spilt = NONE
-    for at in range(0, size + 1, WIDTH):
+    for at in range(0, size + 1, BLOCK):
         inner, own = classed_as(marks, at, INNER), classed_as(marks, at, ALONE)
         word = carried(classed_as(marks, at, WORD), inner, inside)
         alone = carried(own, inner, alone_before)
@@ -151,7 +151,7 @@ def _signs(size: int, held: Scratch, out: Counts) -> None:
     """Count newlines, capitals, digits, `#` and ellipses."""
     text, marks, dots_before = held.text, held.marks, NONE
     newlines = capitals = digits = hashes = ellipses = 0
-    for at in range(0, size, WIDTH):
+    for at in range(0, size, BLOCK):
         capitals += ones(classed_as(marks, at, UPPER))
         digits += ones(classed_as(marks, at, DIGIT))
         newlines += ones(bytes_equal(text, at, NEWLINE))
@@ -256,7 +256,7 @@ def _gap(text: Bytes, at: int, size: int) -> int:
         found = bytes_equal(text, at, NEWLINE) & bytes_equal(text, at + 1, NEWLINE)
         if found:
             return min(at + trailing_zeros(found), size)
-        at += WIDTH
+        at += BLOCK
     return size
 
 

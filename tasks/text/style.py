@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.text.arrow import Bytes, Counts, Hashes, Offsets
+from tasks.text.blocks import BLOCK, NONE, ONE, bytes_equal, classed_as, lowest, ones
 from tasks.text.classes import END, INNER, LOWER, SPACE, UPPER, WORD, Classes
-from tasks.text.eights import load8
+from tasks.text.eights import load8, trailing_zeros
 from tasks.text.grams import Table, table_size
 from tasks.text.kernel import inlined, kernel
 from tasks.text.lexicon import (
@@ -74,27 +75,29 @@ for _points, _mark in (((0x10, 0x11), "-"), ((0x12, 0x13, 0x14, 0x15), "—"), (
 
 
 @kernel
-def punctuation(size: int, text: Bytes, out: Counts) -> None:
+def punctuation(size: int, held: Scratch, out: Counts) -> None:
     """Count the signs of MARKS; `--` is a dash, and `...` one ellipsis."""
-    dash, dots, hyphen, ellipsis = 3, 0, 11, 9
-    for at in range(size):
-        byte = text[at]
-        place = MARK_OF[byte]
-        if byte == 0xE2 and text[at + 1] == 0x80:
-            place = THREE[text[at + 2] & 0x3F]
-        if place:
-            out[place - 1] += 1
-        if byte == 0x2D and text[at + 1] == 0x2D:
-            out[hyphen] -= 1
-            if at == 0 or text[at - 1] != 0x2D:
-                out[dash] += 1
+    text, marks, dash, ellipsis, stop, hyphen, dots, dot_at = held.text, held.marks, 3, 9, 10, 11, 0, -2
+    for block in range(0, size, BLOCK):
+        signs = ~classed_as(marks, block, WORD | SPACE | INNER)
+        while signs:
+            at = block + trailing_zeros(signs)
+            signs &= signs - ONE
+            byte = text[at]
+            place = MARK_OF[byte]
+            if byte == 0xE2 and text[at + 1] == 0x80:
+                place = THREE[text[at + 2] & 0x3F]
+            if place:
+                out[place - 1] += 1
+            if byte == 0x2D and text[at + 1] == 0x2D:
                 out[hyphen] -= 1
-        dots = dots + 1 if byte == DOT else 0
-        if dots == 3:
-            out[ellipsis] += 1
-            out[10] -= 3
-        elif dots > 3:
-            out[10] -= 1
+                if at == 0 or text[at - 1] != 0x2D:
+                    out[dash] += 1
+                    out[hyphen] -= 1
+            if byte == DOT:
+                dots, dot_at = dots + 1 if at == dot_at + 1 else 1, at
+                out[ellipsis] += dots == 3
+                out[stop] -= 3 if dots == 3 else dots > 3
 
 
 def _vowels() -> npt.NDArray[np.bool_]:
@@ -207,7 +210,7 @@ def style(words: int, size: int, held: Scratch, spans: Spans, kinds: Offsets, gr
     out[SENTENCES], out[SQUARES], out[SYLLABLES], out[HARD], out[PASSIVES] = sentences, squares, syllables, hard, passives
     out[CONTRACTIONS], out[FIRST_PERSON], out[OLD], out[DATED_WORDS], out[PRESENT_WORDS] = contractions, first, old, dated, present
     out[JARGON_WORDS], out[FUNCTIONS] = jargon, functions
-    punctuation(size, text, out[PUNCTUATED:])
+    punctuation(size, held, out[PUNCTUATED:])
 
 
 @inlined
@@ -268,19 +271,30 @@ def _quote(text: Bytes, at: int) -> int:
 @kernel
 def dialogue(size: int, held: Scratch, out: Counts) -> None:
     """Count the characters between double quotes; a quote that is not closed ends with its paragraph."""
-    text, marks, opened, inside, total = held.text, held.marks, False, 0, 0
-    for at in range(size):
-        kind = marks[at]
-        if kind & INNER:
-            continue
-        quote = _quote(text, at) if not kind & (WORD | SPACE) else 0
-        if quote & 2 and opened:
-            total += inside
-            opened = False
-        elif quote & 1:
-            opened, inside = True, 0
-        elif text[at] == NEWLINE and text[at + 1] == NEWLINE:
-            opened = False
-        else:
-            inside += 1
+    text, marks, opened, total, inside, since = held.text, held.marks, False, 0, 0, 0
+    for block in range(0, size, BLOCK):
+        lead = ~classed_as(marks, block, INNER)
+        gaps = bytes_equal(text, block, NEWLINE) & bytes_equal(text, block + 1, NEWLINE)
+        edges = bytes_equal(text, block, 0x22) | bytes_equal(text, block, 0xC2) | bytes_equal(text, block, 0xE2) | gaps
+        counted = NONE
+        while edges:
+            edge = lowest(edges)
+            edges ^= edge
+            at = block + trailing_zeros(edge)
+            quote = _quote(text, at)
+            gap = gaps & edge != 0
+            if not (quote or gap):
+                continue
+            inside += ones(lead & (edge - ONE) & ~counted)
+            counted = edge | (edge - ONE)
+            if quote & 2 and opened:
+                total += inside - since
+                opened = False
+            elif quote & 1:
+                opened, since = True, inside
+            elif gap:
+                opened = False
+            else:
+                inside += 1
+        inside += ones(lead & ~counted)
     out[QUOTED] = total

@@ -1,5 +1,6 @@
 """Each kernel against a slow oracle in plain Python, over texts of every kind."""
 
+import re
 import unicodedata
 from collections import Counter
 
@@ -16,23 +17,26 @@ from tasks.text.eights import first_marked, load8, store8, unplain
 from tasks.text.grams import PAPER
 from tasks.text.hashing import chances, hash_texts
 from tasks.text.kernel import kernel
-from tasks.text.lines import fields_by, lines
+from tasks.text.lines import CURLY, LOREM, POLICY, SCRIPT, fields_by, lines
 from tasks.text.signatures import band_keys, jaccard, shingle_sets
 from tasks.text.structure import structure
 from tasks.text.windows import passages
+from tasks.text.wordlists import STOP_WORDS
 from tasks.text.words import count_words
 from tests.texts import EXAMPLES, records_of
 
 ALONE = ((0x2E80, 0x2FDF), (0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
 JOINERS = "'-\u2019\u2010"
-TEXTS = st.lists(
-    st.one_of(
-        st.text(max_size=40),
-        st.text(st.sampled_from("ab .!?\n'-\u2019\u4e00\u0301é\"#…*"), max_size=60),
-        st.text(st.characters(min_codepoint=0x10000), max_size=8),
+PIECES = st.one_of(
+    st.text(max_size=40),
+    st.text(st.sampled_from("ab .!?\n'-\u2019\u4e00\u0301é\"#…*"), max_size=60),
+    st.text(st.characters(min_codepoint=0x10000), max_size=8),
+    st.sampled_from(
+        ["a" * 63, "the and of", "x" * 130, "\n\n", "...", "....", "- b\n", "word's ", "über-", "„Zitat“ ", "The end.\n", "A B 7\n"]
     ),
-    max_size=6,
-)  # fmt: skip
+)
+TEXTS = st.lists(st.one_of(PIECES, st.lists(PIECES, min_size=2, max_size=12).map("".join)), max_size=6)
+"""Texts of every kind; the joined ones are longer than the 64 places that kernels look at together."""
 
 
 def is_word(char: str) -> bool:
@@ -88,7 +92,20 @@ def test_structure_is_that_of_the_oracle(texts: list[str]) -> None:
         assert row["duplicate_lines"] == len(rows) - len(set(rows))
         assert row["ellipsis_lines"] == sum(line.endswith(("...", "…")) for line in rows)
         assert row["longest_word"] == max(map(len, held), default=0)
-        assert row["digits"] == sum(char.isdigit() and ord(char) < LIMIT for char in text)
+        for name, is_kind in (("digits", str.isdigit), ("capitals", str.isupper)):
+            assert row[name] == sum(is_kind(char) and char.isalnum() and ord(char) < LIMIT for char in text)
+        assert row["alphabetic"] == sum(any(char.isalpha() and ord(char) < LIMIT for char in word) for word in held)
+        assert row["stop_words"] == len({word.lower() for word in held} & set(STOP_WORDS))
+        assert row["hashes"] == text.count("#")
+        assert row["ellipses"] == text.count("…") + len(re.findall(r"\.{3,}", text))
+        assert row["bullet_lines"] == sum(line.startswith(("- ", "* ", "•", "‣", "▪", "●", "◦")) for line in rows)
+        assert row["ended_lines"] == sum(line.rstrip("'\")]’”»")[-1:] in tuple(".!?…。！？؟।॥۔։") for line in rows)
+        assert row["line_chars"] == sum(map(len, rows))
+        assert row["duplicate_line_chars"] == sum(len(line) for at, line in enumerate(rows) if line in rows[:at])
+        parts = [part for part in map(trimmed, text.split("\n\n")) if part]
+        assert row["paragraphs"] == len(parts)
+        assert row["duplicate_paragraphs"] == len(parts) - len(set(parts))
+        assert row["duplicate_paragraph_chars"] == sum(len(part) for at, part in enumerate(parts) if part in parts[:at])
 
 
 def grams(text: str, n: int) -> list[tuple[str, ...]]:
@@ -136,6 +153,37 @@ def test_lines_cover_the_text_and_cutting_none_changes_nothing(texts: list[str])
         assert [line["start"] for line in found] == [0, *(line["end"] for line in found[:-1])]
         assert found[-1]["end"] == len(text.encode()) + 1
     assert cut(held, pl.Series([[]] * len(texts), dtype=pl.List(pl.Struct({"start": pl.Int64, "end": pl.Int64})))).to_list() == texts
+
+
+def line_flags(line: str) -> int:
+    """The oracle of what C4 finds in a line."""
+    small = re.sub("[A-Z]", lambda found: found[0].lower(), line)
+    found = SCRIPT * ("javascript" in small) | LOREM * ("lorem ipsum" in small) | CURLY * ("{" in line)
+    policies = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
+    return found | POLICY * any(phrase in small for phrase in policies)
+
+
+PHRASED = st.sampled_from([
+    "JavaScript", "lorem ipsum", "terms of use", "Privacy Policy", "COOKIE POLICY", "uses cookies", "use of cookies", "use cookies",
+    "terms\tof use", "legacy", "cookie", "{", "a" * 61, "of use", '"', ". ", " ", "é", "word ", "\u3000", "?!", "\n",
+])  # fmt: skip
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.lists(st.one_of(PHRASED, PIECES.filter(lambda text: "[" not in text)), max_size=20).map("".join))
+def test_lines_tell_what_the_oracle_tells(text: str) -> None:
+    (found,) = records_of(lines(pl.Series([text]))["lines_of"], fields_by(PAPER))
+    for line, row in zip(text.split("\n"), found, strict=True):
+        runs = SPACES.split(line)
+        assert row["words"] == len([run for run in runs if run])
+        assert row["longest"] == max(map(len, runs))
+        stripped = SPACES.sub("", line)
+        ended = [part.replace('"', "") for part in re.split("[.!?…。！？؟।॥۔։]", stripped)]
+        assert row["sentences"] == sum(part != "" for part in ended)
+        assert row["flags"] & (SCRIPT | LOREM | CURLY | POLICY) == line_flags(line)
+
+
+SPACES = re.compile("[" + "".join(chr(point) for point in range(LIMIT) if chr(point).isspace()) + "]")
 
 
 def test_cutting_every_second_line_leaves_the_others() -> None:

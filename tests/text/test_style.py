@@ -51,7 +51,7 @@ def test_counts_of_words_are_those_of_the_oracle(texts: list[str]) -> None:
 
 
 @settings(max_examples=EXAMPLES)
-@given(st.lists(st.text(st.sampled_from('ab ,;:—–-?!(["“”‘’…é\n'), max_size=50), max_size=4))
+@given(st.lists(st.text(st.sampled_from('ab ,;:—–-?!(["“”‘’…é\n'), max_size=200), max_size=4))
 def test_signs_are_counted_by_their_kin(texts: list[str]) -> None:
     kin = {",": ",", ";": ";", ":": ":", "?": "?", "!": "!", "(": "([", '"': '"“”', "'": "'‘’", "…": "…"}
     for text, row in zip(texts, styled(*texts).iter_rows(named=True), strict=True):
@@ -108,6 +108,27 @@ def test_passives_are_forms_of_be_with_a_participle(text: str, count: int) -> No
 
 def test_dialogue_is_what_stands_between_double_quotes() -> None:
     assert styled('"abc" de', "“abc” de", "«abc» de", '"abc\n\nde', "'abc'")["quoted_chars"].to_list() == [3, 3, 3, 0, 0]
+
+
+def quoted(text: str) -> int:
+    """The oracle of dialogue."""
+    total, inside = 0, -1
+    for at, char in enumerate(text):
+        if char in '"”»' and inside >= 0:
+            total, inside = total + inside, -1
+        elif char in '"“«':
+            inside = 0
+        elif text[at : at + 2] == "\n\n":
+            inside = -1
+        elif inside >= 0:
+            inside += 1
+    return total
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.lists(st.one_of(st.text(st.sampled_from('ab "“”«»é—\n'), max_size=90), st.just("word " * 13)), max_size=5).map("".join))
+def test_dialogue_is_that_of_the_oracle(text: str) -> None:
+    assert styled(text)["quoted_chars"].item() == quoted(text)
 
 
 def test_readability_is_that_of_the_formulas() -> None:

@@ -1,0 +1,96 @@
+"""Several frames at a time on the cores that a process was given, in order and with few of them held.
+
+What is done to a frame runs mostly outside the GIL (kernels, Polars, Parquet), so that threads share it.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import polars as pl
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+_shares = threading.local()
+
+
+def share_cores(by: int) -> None:
+    """Tell the calling thread that so many do the same work beside each other."""
+    _shares.by = by
+
+
+def cores() -> int:
+    """Give how many cores the calling thread may use: POLARS_MAX_THREADS or all of the machine, shared with its like."""
+    return max(1, pl.thread_pool_size() // getattr(_shares, "by", 1))
+
+
+def abreast(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Give `work` of each item in order; on several cores one more item is held than there are cores.
+
+    >>> list(abreast(len, ["a", "bc"]))
+    [1, 2]
+    """
+    count = cores()
+    if count == 1:
+        yield from map(work, items)
+        return
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(count, thread_name_prefix="dartboard-frames") as pool:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield items of a generator, each next one being made by a thread of its own while the last is worked on.
+
+    >>> list(ahead(iter("ab")))
+    ['a', 'b']
+    """
+    if cores() == 1:
+        yield from items
+        return
+    end = object()
+    with ThreadPoolExecutor(1, thread_name_prefix="dartboard-ahead") as pool:
+        coming = pool.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = pool.submit(next, items, end)
+            yield item  # type: ignore[misc]
+
+
+class Behind:
+    """Runs one call after the other in a thread of its own, so that the caller goes on; the next call waits for the last.
+
+    An error is raised by the next call, or by `wait`.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="dartboard-behind") if cores() > 1 else None
+        self._last: Future[None] | None = None
+
+    def __call__(self, work: Callable[[], None]) -> None:
+        """Run `work` soon, or at once where there is but one core."""
+        if self._pool is None:
+            work()
+            return
+        self._settle()
+        self._last = self._pool.submit(work)
+
+    def wait(self) -> None:
+        """Wait for the last call; there will be no other."""
+        self._settle()
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def _settle(self) -> None:
+        last, self._last = self._last, None
+        if last is not None:
+            last.result()
+

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from flows.plan import Stage
-from flows.scene import DataFile, Phases, Result, Scene, addresses, report_of, summed
+from flows.scene import DataFile, Phases, Result, Scene, addresses, report_of
 from flows.sourcing import source
 from flows.work.job import Job
 from flows.work.survey import joined, merged
@@ -21,7 +21,7 @@ from tasks.gate import Expect
 from tasks.growth.strategy import ModelStep
 from tasks.published.layouts import laid_out
 from tasks.published.sink import Write
-from tasks.shards import Shard
+from tasks.shards import Shard, summed
 from tasks.step import BarrierStep
 from tasks.store.commit import Done
 from tasks.store.keys import digest

@@ -6,6 +6,7 @@ Every runner is an executor that is given jobs as plain data; the walk, with Pre
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -16,6 +17,7 @@ from flows.plan import Stage
 from flows.work import run, run_plain
 from flows.work.job import Job
 from tasks.abreast import share_cores
+from tasks.notices import listen
 from tasks.store.commit import Done
 
 SMALL_BYTES = 24_000_000
@@ -121,6 +123,7 @@ def _processes(workers: int) -> Executor:
 
 def _begin_worker() -> None:
     """Leave signals to the parent, and end when it is gone."""
+    listen(notify)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
@@ -132,11 +135,18 @@ def _begin_worker() -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
+def notify(notice: str) -> None:
+    """Show a notice, on stderr as all that is said on the way."""
+    sys.stderr.write(f"{notice}\n")
+    sys.stderr.flush()
+
+
 @contextmanager
 def pool(runner: str, workers: int) -> Iterator[Pool]:
     """Give a pool for a runner as written on the command line; interrupted, its workers are stopped at once."""
     name, _, address = runner.partition("=")
     kinds: dict[str, Pooling] = {"threads": "threads", "dask": "dask", "ray": "ray"}
+    listen(notify)
     made = Pool(kinds.get(name, "processes"), workers, address)
     try:
         yield made

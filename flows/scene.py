@@ -63,15 +63,6 @@ def report_of(scene: Scene, name: str, rows_in: int, rows_out: int, dropped: Map
     return base | {"dropped": dict(dropped), "skipped": {}, "parts": {}} | more
 
 
-def summed(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    """Add up counts by reason, in order of reason."""
-    total: dict[str, int] = {}
-    for count in counts:
-        for reason, number in count.items():
-            total[reason] = total.get(reason, 0) + number
-    return dict(sorted(total.items()))
-
-
 def addresses(scene: Scene, dones: Sequence[Done], name: str) -> list[str]:
     """Give where the files of that name lie which have rows."""
     return [scene.site.work.address(done.part(name).path) for done in dones if name in done.files and done.files[name].rows]

@@ -6,11 +6,11 @@ from dataclasses import asdict
 
 from flows.packing import in_order, pack
 from flows.plan import Stage
-from flows.scene import Phases, Result, Scene, addresses, report_of, summed
+from flows.scene import Phases, Result, Scene, addresses, report_of
 from flows.work.job import Call, Job
 from flows.workplace import Site
 from tasks.errors import SourceError, usage
-from tasks.shards import Shard
+from tasks.shards import Shard, summed
 from tasks.sources.remote import RemoteStep
 from tasks.step import Limit, SourceStep, Unit, unit_of
 from tasks.store.commit import Done
@@ -67,13 +67,17 @@ def _taken(name: str, found: Sequence[Unit]) -> tuple[list[Unit], Counter[str]]:
 def _trimmed(
     scene: Scene, call: Call, step: SourceStep, dones: Sequence[Done]
 ) -> Generator[list[Job], list[Done], tuple[list[Shard], int]]:
-    """Lay a column beside the last shard where it has more rows than the limit; give the shards, and the rows beyond."""
+    """Lay a column beside the last shards where there are more rows than the limit; give the shards, and the rows beyond."""
     limit = _limit(step).rows
-    made = [Shard(done.part("text.parquet")) for done in dones]
-    beyond = max(sum(shard.text.rows for shard in made) - limit, 0) if limit else 0
-    if beyond:
-        (trimmed,) = yield [_trimming(scene, call, made[-1], made[-1].text.rows - beyond, step.pick)]
-        made[-1] = made[-1].beside(trimmed.part("columns.parquet"))
+    made = [Shard(done.part(name)) for done in dones for name in done.report["texts"]]
+    beyond = left = max(sum(shard.text.rows for shard in made) - limit, 0) if limit else 0
+    place = len(made)
+    while left:
+        place -= 1
+        keep = max(made[place].text.rows - left, 0)
+        left -= made[place].text.rows - keep
+        (trimmed,) = yield [_trimming(scene, call, made[place], keep, step.pick)]
+        made[place] = made[place].beside(trimmed.part("columns.parquet"))
     return made, beyond
 
 
@@ -140,8 +144,9 @@ def _limit(step: SourceStep) -> Limit:
 
 def _reading(scene: Scene, call: Call, units: Sequence[Unit], enough: int | None) -> Job:
     inputs = [[unit.key, unit.fingerprint, unit.start, unit.end, unit.note] for unit in units]
-    identity = [inputs, enough] if enough is not None else [inputs]
-    return scene.site.job("source", [call], identity, extra={"units": [asdict(unit) for unit in units], "enough": enough})
+    most = scene.site.shard_bytes
+    extra = {"units": [asdict(unit) for unit in units], "enough": enough, "max_bytes": most}
+    return scene.site.job("source", [call], [inputs, enough, most], extra=extra)
 
 
 def _check_space(site: Site, source_bytes: int) -> None:

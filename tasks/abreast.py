@@ -29,7 +29,7 @@ def cores() -> int:
 
 
 def abreast(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Give `work` of each item in order; on several cores one more item is held than there are cores.
+    """Give `work` of each item in order; as many items are held as there are cores, and the one that was given last.
 
     >>> list(abreast(len, ["a", "bc"]))
     [1, 2]
@@ -42,7 +42,8 @@ def abreast(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[R
     with ThreadPoolExecutor(count, thread_name_prefix="dartboard-frames") as pool:
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) > count:
+            del item
+            if len(waiting) == count:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -93,4 +94,3 @@ class Behind:
         last, self._last = self._last, None
         if last is not None:
             last.result()
-

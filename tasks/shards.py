@@ -1,6 +1,6 @@
 """Shards: a text part with the column parts that lie beside it, read as frames of live rows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,9 +49,7 @@ def whole(work: Place, part: Part, columns: Sequence[str] | None = None) -> pl.D
     Not by `pyarrow.parquet.read_table`, which would import pandas for it.
     """
     with open_part(work, part) as path, pq.ParquetFile(path, page_checksum_verification=True) as file:
-        frame = pl.from_arrow(file.read(columns=columns))
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+        return _frame(file.read(columns=columns))
 
 
 def columns_of(work: Place, shard: Shard) -> pl.DataFrame:
@@ -71,6 +69,22 @@ def columns_of(work: Place, shard: Shard) -> pl.DataFrame:
     return frame
 
 
+def groups(work: Place, part: Part, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+    """Read a part a row group at a time; one frame without rows where there are none."""
+    with open_part(work, part) as path, pq.ParquetFile(path, page_checksum_verification=True) as file:
+        for group in range(file.num_row_groups):
+            yield _frame(file.read_row_group(group, columns=columns))
+        if file.num_row_groups == 0:
+            empty = file.schema_arrow.empty_table()
+            yield _frame(empty if columns is None else empty.select(columns))
+
+
+def _frame(table: Any) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
 def read(work: Place, shard: Shard, columns: Sequence[str] | None = None, *, dead: bool = False) -> Iterator[pl.DataFrame]:
     """Yield the live rows of a shard, a row group at a time, cut and marked as its column parts say.
 
@@ -84,16 +98,14 @@ def read(work: Place, shard: Shard, columns: Sequence[str] | None = None, *, dea
         wanted = None if columns is None else [name for name in file.schema_arrow.names if name in set(columns)]
         start = 0
         for group in range(file.num_row_groups):
-            rows = pl.from_arrow(file.read_row_group(group, columns=wanted))
-            assert isinstance(rows, pl.DataFrame)
+            rows = _frame(file.read_row_group(group, columns=wanted))
             height = file.metadata.row_group(group).num_rows
             yield _live(rows, beside.slice(start, height), columns, dead=dead)
             start += height
         if start != shard.text.rows:
             raise CorruptError(f"{work.address(shard.text.path)}: holds {start} rows, not {shard.text.rows}. Remove it and run again.")
         if file.num_row_groups == 0:
-            empty = pl.from_arrow(file.schema_arrow.empty_table())
-            assert isinstance(empty, pl.DataFrame)
+            empty = _frame(file.schema_arrow.empty_table())
             yield _live(empty if wanted is None else empty.select(wanted), beside, columns, dead=dead)
 
 
@@ -136,3 +148,12 @@ def counted(frame: pl.DataFrame) -> dict[str, int]:
     """Count the rows of `frame` by `reason`, in order of reason."""
     table = frame.group_by("reason").len().sort("reason")
     return dict(zip(table["reason"].to_list(), table["len"].to_list(), strict=True))
+
+
+def summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Add up counts by reason, in order of reason."""
+    total: dict[str, int] = {}
+    for count in counts:
+        for reason, number in count.items():
+            total[reason] = total.get(reason, 0) + number
+    return dict(sorted(total.items()))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.work.job import Job
+from flows.work.memory import give_back
 from tasks.errors import StoreError
 from tasks.step import Step
 from tasks.store.commit import Done
@@ -40,7 +41,10 @@ def run(job: Job) -> Done:
 
     module, _, name = KINDS[job.kind].partition(":")
     work = getattr(importlib.import_module(module), name)
-    done: Done = work(job, [step_of(call.step) for call in job.calls])
+    try:
+        done: Done = work(job, [step_of(call.step) for call in job.calls])
+    finally:
+        give_back()
     return done
 
 

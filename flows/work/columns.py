@@ -1,23 +1,23 @@
 """Column parts of filters: features beside a text part, verdicts beside the features."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
 import polars as pl
 import polars.selectors as cs
-import pyarrow.parquet as pq
 
 from flows.work.job import Job
+from flows.work.survey import joined
 from tasks.abreast import abreast
 from tasks.errors import CorruptError, RecipeError, usage
 from tasks.filters.measuring import Beside, columns_read, measured
 from tasks.filters.sieve import Filter
 from tasks.filters.where import BEFORE
-from tasks.shards import Shard, columns_of, read
+from tasks.shards import Shard, columns_of, groups, read, summed
 from tasks.step import Step
-from tasks.store.commit import Done, commit, open_part
+from tasks.store.commit import Done, commit
 from tasks.store.place import Place
 from tasks.store.spool import ParquetSpool, file_info, spool_folder
 
@@ -93,39 +93,21 @@ def judge(job: Job, steps: list[Step]) -> Done:
     assert isinstance(step, Filter)
     work = Place.at(job.work)
     live = columns_of(work, job.shards[0])["keep"]
+    if job.parts[0].rows != len(live):
+        place = work.address(job.parts[0].path)
+        raise CorruptError(f"{place}: features do not lie row for row beside the text. Remove them and run again.")
     with spool_folder() as folder:
-        columns = ParquetSpool(folder / "columns.parquet")
-        held = []
-        for features in _features(work, job):
+        columns, decided = (ParquetSpool(folder / f"{name}.parquet") for name in ("columns", "verdicts"))
+        columns.row_group_rows, decided.row_group_rows = ROWS, 10 * ROWS
+        told, rows = [], 0
+        for features in groups(work, job.parts[0]):
             kept, verdicts = _judged(step, features)
             columns.write(kept)
-            held.append(verdicts.hstack([kept["reason"].alias(REASON)]))
-        verdicts = pl.concat(held)
-        if verdicts.height != len(live):
-            place = work.address(job.parts[0].path)
-            raise CorruptError(f"{place}: features do not lie row for row beside the text. Remove them and run again.")
-        reason = verdicts[REASON].alias("reason")
-        verdicts = verdicts.drop(REASON)
-        decided = ParquetSpool(folder / "verdicts.parquet")
-        decided.write(_decisions(verdicts.with_row_index("row"), reason.is_null(), step.decisions))
+            decided.write(_decisions(verdicts.with_row_index("row", rows), kept["keep"], step.decisions))
+            told.append(_report(live.slice(rows, kept.height), kept["reason"], verdicts))
+            rows += kept.height
         files = {spool.path.name: (spool.path, spool.finish()) for spool in (columns, decided)}
-        told = _report(live, reason, verdicts) | {"ranges": _ranges(verdicts.filter(live))}
-        return commit(work, job.key, files, told)
-
-
-def _features(work: Place, job: Job) -> Iterator[pl.DataFrame]:
-    """Read features some rows at a time; one frame without rows where there are none."""
-    with open_part(work, job.parts[0]) as path, pq.ParquetFile(path, page_checksum_verification=True) as file:
-        for group in range(file.num_row_groups):
-            yield _frame(file.read_row_group(group))
-        if file.num_row_groups == 0:
-            yield _frame(file.schema_arrow.empty_table())
-
-
-def _frame(table: Any) -> pl.DataFrame:
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+        return commit(work, job.key, files, _joined(told))
 
 
 def _judged(step: Filter, features: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -152,19 +134,27 @@ def _decisions(verdicts: pl.DataFrame, kept: pl.Series, wanted: str) -> pl.DataF
     return verdicts
 
 
-def _report(live: pl.Series, reason: pl.Series, verdicts: pl.DataFrame) -> dict[str, object]:
-    alive = reason.filter(live)
-    firsts = alive.drop_nulls().value_counts(sort=False).sort("reason")
-    failing = verdicts.filter(live).select(cs.boolean()).select(~pl.all())
-    alone = failing.sum()
+def _report(live: pl.Series, reason: pl.Series, verdicts: pl.DataFrame) -> dict[str, Any]:
+    """Count the live rows of a frame: by the first rule that drops them, by each rule alone, and by rules that alone drop them."""
+    alive, rows = reason.filter(live), verdicts.filter(live)
+    firsts = alive.drop_nulls().value_counts(sort=False)
+    failing = rows.select(cs.boolean()).select(~pl.all())
     only = failing.filter(pl.sum_horizontal(pl.all()) == 1).sum() if failing.width else failing
     return {
         "rows_in": len(alive),
         "rows_out": alive.null_count(),
         "dropped": dict(zip(firsts["reason"].to_list(), firsts["count"].to_list(), strict=True)),
-        "failed": _counts(alone),
+        "failed": _counts(failing.sum()),
         "only": _counts(only),
+        "ranges": _ranges(rows),
     }
+
+
+def _joined(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Put the counts of all frames together."""
+    sums = {name: sum(each[name] for each in told) for name in ("rows_in", "rows_out")}
+    counts = {name: summed(each[name] for each in told) for name in ("dropped", "failed", "only")}
+    return sums | counts | {"ranges": joined([each["ranges"] for each in told])}
 
 
 def _counts(sums: pl.DataFrame) -> dict[str, int]:

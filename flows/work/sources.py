@@ -1,6 +1,7 @@
 """Reading units into a text part."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -25,7 +26,7 @@ def read_units(job: Job, steps: list[Step]) -> Done:
     skips: list[Skip] = []
     read = 0
     with spool_folder() as folder:
-        text = ParquetSpool(folder / "text.parquet", pl.Schema({**SCHEMAS[kind], **dict.fromkeys(extra, pl.String())}))
+        text = _Texts(folder, pl.Schema({**SCHEMAS[kind], **dict.fromkeys(extra, pl.String())}), job.extra["max_bytes"])
         for unit in map(unit_of, job.extra["units"]):
             if enough is not None and text.rows >= enough:
                 break
@@ -33,9 +34,37 @@ def read_units(job: Job, steps: list[Step]) -> Done:
             for reading in step.read(unit, job.context()):
                 text.write(_complete(reading.rows, extra))
                 skips.extend(reading.skips)
-        files: dict[str, Any] = {"text.parquet": (text.path, text.finish()), "skips.parquet": _skips(skips, folder)}
-        report = {"rows": text.rows, "units": read, "skipped": dict(sorted(Counter(skip.reason for skip in skips).items()))}
-        return commit(Place.at(job.work), job.key, files, report)
+        files = text.finish()
+        skipped = dict(sorted(Counter(skip.reason for skip in skips).items()))
+        report = {"rows": text.rows, "units": read, "skipped": skipped, "texts": list(files)}
+        return commit(Place.at(job.work), job.key, files | {"skips.parquet": _skips(skips, folder)}, report)
+
+
+class _Texts:
+    """Text parts in the making, one after the other: a file of any length becomes parts of bounded size."""
+
+    def __init__(self, folder: Path, schema: pl.Schema, max_bytes: int) -> None:
+        self.rows = 0
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._spool = ParquetSpool(folder / "text.parquet", schema)
+        self._files: dict[str, tuple[Path, FileInfo]] = {}
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Append rows to the present part, or to a new one where that is full."""
+        if self._spool.bytes >= self._max_bytes:
+            self._end()
+            self._spool = ParquetSpool(self._folder / f"text-{len(self._files):05}.parquet")
+        self._spool.write(frame)
+        self.rows += frame.height
+
+    def _end(self) -> None:
+        self._files[self._spool.path.name] = (self._spool.path, self._spool.finish())
+
+    def finish(self) -> dict[str, tuple[Path, FileInfo]]:
+        """Close the last part; all are given by name, in order."""
+        self._end()
+        return self._files
 
 
 def _complete(rows: pl.DataFrame, extra: list[str]) -> pl.DataFrame:

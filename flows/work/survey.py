@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from flows.work.job import Job
-from tasks.shards import columns_of, whole
+from tasks.shards import columns_of, groups
 from tasks.step import Step
 from tasks.store.commit import Done, commit
 from tasks.store.place import Place
@@ -14,6 +15,7 @@ from tasks.store.place import Place
 BINS = 16
 NEAREST = 10
 """Rows shown on each side of a bound."""
+CANDIDATES = {"row": pl.UInt32, "id": pl.String, "ok": pl.Boolean, "score": pl.Float32}
 
 
 def survey(job: Job, steps: list[Step]) -> Done:
@@ -21,39 +23,75 @@ def survey(job: Job, steps: list[Step]) -> Done:
     del steps
     work = Place.at(job.work)
     live = columns_of(work, job.shards[0]).select("row", "keep")
-    verdicts = whole(work, job.parts[0]).join(live, on="row", maintain_order="left").filter("keep")
-    excerpts = whole(work, job.parts[1], ["excerpt"]).with_row_index("row") if job.extra["shown"] else None
-    told = {}
-    for rule, (low, high) in job.extra["ranges"].items():
-        rows = verdicts.select("row", "id", ok=rule, score=f"{rule}.score").filter(pl.col("score").is_finite())
-        near = nearest(rows, job.extra["bounds"][rule], NEAREST) if rule in job.extra["failed"] else rows.head(0)
-        if excerpts is not None:
-            near = near.join(excerpts, on="row", how="left", maintain_order="left")
-        told[rule] = {"bins": bins(rows, low, high), "near": near.drop("row").to_dicts()}
+    found: dict[str, _Found] = {rule: _Found() for rule in job.extra["ranges"]}
+    for verdicts in groups(work, job.parts[0]):
+        rows = verdicts.join(live, on="row", maintain_order="left").filter("keep")
+        for rule, (low, high) in job.extra["ranges"].items():
+            scored = rows.select("row", "id", ok=rule, score=f"{rule}.score").filter(pl.col("score").is_finite())
+            found[rule].add(scored, low, high, job.extra["bounds"][rule] if rule in job.extra["failed"] else None)
+    rows = pl.concat([rule.candidates for rule in found.values()]) if found else pl.DataFrame(schema={"row": pl.UInt32})
+    shown = _excerpts(work, job, rows["row"].unique()) if job.extra["shown"] else None
+    told = {rule: {"bins": each.bins, "near": each.near(job.extra["bounds"][rule], shown)} for rule, each in found.items()}
     return commit(work, job.key, {}, {"rules": told})
 
 
-def nearest(rows: pl.DataFrame, bounds: Sequence[float | None], count: int) -> pl.DataFrame:
-    """Give the rows nearest to the bound at which most fail, so many kept and so many dropped, nearest first."""
-    bound = failing_bound(rows, *bounds)
+class _Found:
+    """What was found of one rule so far: rows by bins, how many failed on either side, and the rows that may be nearest to a bound."""
+
+    def __init__(self) -> None:
+        self.bins = [[0, 0] for _ in range(BINS)]
+        self.candidates = pl.DataFrame(schema=CANDIDATES)
+        self._below = self._failing = 0
+
+    def add(self, rows: pl.DataFrame, low: float, high: float, bounds: Sequence[float | None] | None) -> None:
+        """Add the scores of some rows; with `bounds` those nearest to each of them are kept."""
+        for total, more in zip(self.bins, bins(rows, low, high), strict=True):
+            total[0], total[1] = total[0] + more[0], total[1] + more[1]
+        if bounds is None:
+            return
+        failing = rows.filter(~pl.col("ok"))["score"]
+        self._failing += len(failing)
+        self._below += 0 if bounds[0] is None else int((failing < bounds[0]).sum())
+        held = pl.concat([self.candidates, rows.select(pl.col(name).cast(dtype) for name, dtype in CANDIDATES.items())])
+        nearby = [nearest(held, bound, NEAREST) for bound in bounds if bound is not None] or [nearest(held, 0.0, NEAREST)]
+        self.candidates = pl.concat(nearby).drop("far").unique("row", maintain_order=True)
+
+    def near(self, bounds: Sequence[float | None], excerpts: pl.DataFrame | None) -> list[dict[str, Any]]:
+        """Give the rows nearest to the bound at which most fail, with how their texts begin where that may be shown."""
+        near = nearest(self.candidates, failing_bound(self._failing, self._below, *bounds), NEAREST)
+        if excerpts is not None:
+            near = near.join(excerpts, on="row", how="left", maintain_order="left")
+        return near.drop("row").to_dicts()
+
+
+def _excerpts(work: Place, job: Job, rows: pl.Series) -> pl.DataFrame:
+    """Give the excerpts of some rows, read from the features."""
+    wanted, start, found = rows.implode(), 0, []
+    for frame in groups(work, job.parts[1], ["excerpt"]):
+        found.append(frame.with_row_index("row", start).filter(pl.col("row").is_in(wanted)))
+        start += frame.height
+    return pl.concat(found)
+
+
+def nearest(rows: pl.DataFrame, bound: float, count: int) -> pl.DataFrame:
+    """Give the rows nearest to a bound, so many kept and so many dropped, nearest first."""
     ranked = rows.with_columns(far=(pl.col("score") - bound).abs())
     sides = [ranked.filter(side).bottom_k(count, by=["far", "id"]).sort("far", "id") for side in (~pl.col("ok"), pl.col("ok"))]
     return pl.concat(sides)
 
 
-def failing_bound(rows: pl.DataFrame, low: float | None, high: float | None) -> float:
+def failing_bound(failing: int, below: int, low: float | None, high: float | None) -> float:
     """Give the bound that rows fail at: the upper one where there are both and more fail there."""
-    failing = rows.filter(~pl.col("ok"))["score"]
-    below = 0 if low is None else (failing < low).sum()
-    return float(low if low is not None and (high is None or 2 * below >= len(failing)) else high or 0)
+    return float(low if low is not None and (high is None or 2 * below >= failing) else high or 0)
 
 
 def bins(rows: pl.DataFrame, low: float, high: float) -> list[list[int]]:
     """Count rows in BINS of equal width from `low` to `high`: kept and dropped of each."""
     width = (high - low) / BINS or 1.0
-    table = rows.with_columns(bin=((pl.col("score") - low) / width).floor().clip(0, BINS - 1).cast(pl.Int64))
-    counts = {place: (kept, rows) for place, kept, rows in table.group_by("bin").agg(pl.col("ok").sum(), pl.len()).iter_rows()}
-    return [[counts.get(place, (0, 0))[0], counts.get(place, (0, 0))[1] - counts.get(place, (0, 0))[0]] for place in range(BINS)]
+    places = np.clip(np.floor((rows["score"].to_numpy() - low) / width), 0, BINS - 1).astype(np.int64)
+    ok = rows["ok"].to_numpy()
+    kept, all_of_them = np.bincount(places[ok], minlength=BINS), np.bincount(places, minlength=BINS)
+    return [[int(count), int(total - count)] for count, total in zip(kept, all_of_them, strict=True)]
 
 
 def merged(surveys: Sequence[Mapping[str, Any]], ranges: Mapping[str, Sequence[float]], bounds: Mapping[str, Any]) -> dict[str, Any]:

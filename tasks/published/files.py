@@ -1,7 +1,6 @@
 """The data files of a dataset: rows of one split in one format, spooled."""
 
 import hashlib
-import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import orjson
 import polars as pl
 
-from tasks.abreast import abreast
 from tasks.errors import CorruptError
 from tasks.published.layouts import Layout, laid_out, plain_rows, provenance
 from tasks.published.sink import Write
@@ -31,15 +29,15 @@ def spool_rows(step: Write, frames: Iterable[pl.DataFrame], path: Path, *, talks
 
 
 def _spool_lines(step: Write, frames: Iterable[pl.DataFrame], path: Path, *, talks: bool) -> FileInfo:
-    def encode(frame: pl.DataFrame) -> tuple[int, bytes]:
-        held = laid_out(frame, step.layout, talks=talks)
-        return held.height, _encoded(held, step.layout)
-
     rows = 0
     with plainly("writing", str(path)), path.open("wb") as stream:
-        for height, lines in abreast(encode, frames):
-            rows += height
-            stream.write(lines)
+        for frame in frames:
+            held = laid_out(frame, step.layout, talks=talks)
+            rows += held.height
+            if step.layout is not None and "tools" in held.columns and held["tools"].null_count() < held.height:
+                stream.writelines(_with_tools(held, step.layout))
+            else:
+                held.drop([] if step.layout is None else "tools", strict=False).write_ndjson(stream)
     return _counted(path, rows)
 
 
@@ -53,15 +51,6 @@ def _counted(path: Path, rows: int) -> FileInfo:
     if counted != rows:
         raise CorruptError(f"{path}: holds {counted} lines, {rows} were written to it. Run again.")
     return FileInfo(total.hexdigest(), path.stat().st_size, rows)
-
-
-def _encoded(held: pl.DataFrame, layout: Layout | None) -> bytes:
-    """Give rows as JSON lines."""
-    if layout is not None and "tools" in held.columns and held["tools"].null_count() < held.height:
-        return b"".join(_with_tools(held, layout))
-    lines = io.BytesIO()
-    held.drop([] if layout is None else "tools", strict=False).write_ndjson(lines)
-    return lines.getvalue()
 
 
 def _with_tools(rows: pl.DataFrame, layout: Layout) -> Iterator[bytes]:

@@ -53,26 +53,30 @@ class ParquetSpool:
     def __init__(self, path: Path, schema: pl.Schema | None = None, compression: str = "zstd", level: int = WORK_LEVEL) -> None:
         self.path = path
         self.rows = 0
+        self.bytes = 0
+        """Bytes of strings and binaries that were written."""
         self.row_group_rows = 1_000_000
         self._schema = schema
         self._compression = compression
         self._level = level
         self._writer: pq.ParquetWriter | None = None
         self._held: list[pl.DataFrame] = []
-        self._held_bytes = 0
+        self._held_bytes = self._held_rows = 0
         self._behind = Behind()
 
     def write(self, frame: pl.DataFrame) -> None:
         """Append the rows of `frame`; an empty frame only fixes the schema."""
         size = _text_bytes(frame)
-        if self._held and self._held_bytes + size > GROUP_BYTES:
+        if self._held and (self._held_bytes + size > GROUP_BYTES or self._held_rows >= self.row_group_rows):
             self._flush()
         self._held.append(frame)
         self._held_bytes += size
+        self._held_rows += frame.height
+        self.bytes += size
         self.rows += frame.height
 
     def _flush(self) -> None:
-        held, self._held, self._held_bytes = self._held, [], 0
+        held, self._held, self._held_bytes, self._held_rows = self._held, [], 0, 0
         self._behind(lambda: self._put(held))
 
     def _put(self, frames: Sequence[pl.DataFrame]) -> None:

@@ -35,6 +35,11 @@ def _equal_small(builder: Any, held: Any, wanted: Any) -> Any:
     return builder.icmp_unsigned("==", builder.or_(held, ir.Constant(held.type, [0x20] * BLOCK)), wanted)
 
 
+def _letter(builder: Any, held: Any, _wanted: Any) -> Any:
+    small = builder.or_(held, ir.Constant(held.type, [0x20] * BLOCK))
+    return builder.icmp_unsigned("<", builder.sub(small, ir.Constant(held.type, [ord("a")] * BLOCK)), ir.Constant(held.type, [26] * BLOCK))
+
+
 def _shared(builder: Any, held: Any, wanted: Any) -> Any:
     return builder.icmp_unsigned("!=", builder.and_(held, wanted), ir.Constant(held.type, [0] * BLOCK))
 
@@ -69,6 +74,7 @@ bytes_like = cast("Callable[[Bytes, int, int], np.uint64]", _masking(_equal_smal
 classed_as = cast("Callable[[Classes, int, int], np.uint64]", _masking(_shared, 16))
 """Marks the places from `at` on whose class has one of the given bits."""
 
+_letters = cast("Callable[[Bytes, int, int], np.uint64]", _masking(_letter, 8))
 _high_bits = cast("Callable[[Bytes, int, int], np.uint64]", _masking(_negative, 8))
 
 
@@ -87,6 +93,12 @@ ones = cast("Callable[[np.uint64], int]", intrinsic(_ones))
 def high_bits(text: Bytes, at: int) -> np.uint64:
     """Mark the bytes from `at` on that are not ASCII."""
     return _high_bits(text, at, 0)
+
+
+@inlined
+def letters(text: Bytes, at: int) -> np.uint64:
+    """Mark the bytes from `at` on that are ASCII letters."""
+    return _letters(text, at, 0)
 
 
 @inlined

@@ -4,13 +4,18 @@ import functools
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 import platformdirs
+from numba.core import event
 
+from tasks.notices import say
+
+AGAIN_SECONDS = 60
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -33,9 +38,29 @@ def cache_folder() -> Path:
     return folder
 
 
-def is_compiled() -> bool:
-    """Tell whether kernels of this code were compiled on this machine before."""
-    return next(cache_folder().iterdir(), None) is not None
+class _Announcer(event.Listener):
+    """Says once that kernels are being compiled; of several processes that begin within a minute the first says it."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def on_start(self, event: Any) -> None:
+        """Speak where the compiled function is one of ours."""
+        if self._said or not event.data["dispatcher"].py_func.__module__.startswith(__package__):
+            return
+        self._said = True
+        mark = cache_folder() / "announced"
+        recent = mark.exists() and time.time() - mark.stat().st_mtime < AGAIN_SECONDS
+        mark.touch()
+        if not recent:
+            say("kernels are being compiled for this machine, once: up to a minute; later runs start at once")
+
+    def on_end(self, event: Any) -> None:
+        """Nothing is said at the end."""
+
+
+_register: Any = event.register
+_register("numba:compile", _Announcer())
 
 
 def _compiled(function: Function, *, inline: bool) -> Function:

@@ -8,8 +8,9 @@ import numpy.typing as npt
 import polars as pl
 
 from tasks.text.arrow import Bytes, Offsets, buffers, strings
+from tasks.text.blocks import ALL, BLOCK, ONE, bytes_equal, letters
 from tasks.text.classes import LIMIT, decode
-from tasks.text.eights import load8, store8
+from tasks.text.eights import load8, store8, trailing_zeros
 from tasks.text.kernel import inlined, kernel
 
 SPACE, DASH, MARK, SPELT, NUMBER, STRESS, LETTER = (1 << bit for bit in range(7))
@@ -17,6 +18,8 @@ SPACE, DASH, MARK, SPELT, NUMBER, STRESS, LETTER = (1 << bit for bit in range(7)
 SPELLING, STRESSING = "@#%&/\\§¶†‡", "*_"
 SHARP = DASH | MARK | SPELT | NUMBER | STRESS
 """What keeps a mark beside it: in `3.14` and `a.*` marks stay."""
+
+BLANK = 32
 
 Kinds = npt.NDArray[np.uint8]
 PLAIN = np.array([byte < 128 and chr(byte).isalpha() for byte in range(256)])
@@ -114,6 +117,26 @@ def _copied(data: Bytes, at: int, stop: int, out: Bytes, total: int) -> int:
 
 
 @kernel
+def _calm(data: Bytes, at: int, end: int) -> int:
+    """Give where plain words parted by single blanks end, behind a letter: all of that stays as it is."""
+    begun = at
+    while at + BLOCK <= len(data) and at < end:
+        plain = letters(data, at)
+        calm = plain | (bytes_equal(data, at, BLANK) & ((plain << ONE) | ONE))
+        if calm == ALL:
+            at += BLOCK - (data[at + BLOCK - 1] == BLANK)
+            continue
+        at += trailing_zeros(~calm)
+        break
+    at = min(at, end)
+    if at > begun and data[at - 1] == BLANK:
+        return at - 1
+    while at < end and PLAIN[data[at]]:
+        at += 1
+    return at
+
+
+@kernel
 def _write(data: Bytes, start: int, end: int, table: Kinds, out: Bytes, total: int) -> int:
     """Write one text without its marks; where it ends is given."""
     at, before, last, begun = start, 0, SPACE, total
@@ -121,8 +144,7 @@ def _write(data: Bytes, start: int, end: int, table: Kinds, out: Bytes, total: i
         kind, width = _kind(data, at, table)
         stop = at + width
         if kind == LETTER:
-            while stop < end and PLAIN[data[stop]]:
-                stop += 1
+            stop = _calm(data, stop, end)
         elif kind & (DASH | MARK | STRESS):
             stop = _run(data, at, end, kind, table)
             if kind == DASH and not _keeps(data, at, end, table):
@@ -132,7 +154,7 @@ def _write(data: Bytes, start: int, end: int, table: Kinds, out: Bytes, total: i
                 continue
         before = kind
         if kind != SPACE:
-            out[total] = 32
+            out[total] = BLANK
             total = _copied(data, at, stop, out, total + (last == SPACE and total > begun))
         last, at = kind, stop
     return total

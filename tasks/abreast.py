@@ -3,10 +3,11 @@
 What is done to a frame runs mostly outside the GIL (kernels, Polars, Parquet), so that threads share it.
 """
 
+import functools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import polars as pl
@@ -28,6 +29,12 @@ def cores() -> int:
     return max(1, pl.thread_pool_size() // getattr(_shares, "by", 1))
 
 
+@functools.cache
+def _pool(purpose: str, threads: int) -> ThreadPoolExecutor:
+    """Give threads that last as long as the process: allocators keep memory for each thread that ever was."""
+    return ThreadPoolExecutor(threads, thread_name_prefix=f"dartboard-{purpose}")
+
+
 def abreast(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Give `work` of each item in order; as many items are held as there are cores, and the one that was given last.
 
@@ -39,7 +46,8 @@ def abreast(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[R
         yield from map(work, items)
         return
     waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(count, thread_name_prefix="dartboard-frames") as pool:
+    pool = _pool("frames", count)
+    try:
         for item in items:
             waiting.append(pool.submit(work, item))
             del item
@@ -47,6 +55,8 @@ def abreast(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[R
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    finally:
+        wait(waiting)
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
@@ -59,11 +69,14 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
         yield from items
         return
     end = object()
-    with ThreadPoolExecutor(1, thread_name_prefix="dartboard-ahead") as pool:
-        coming = pool.submit(next, items, end)
+    pool = _pool("ahead", cores())
+    coming = pool.submit(next, items, end)
+    try:
         while (item := coming.result()) is not end:
             coming = pool.submit(next, items, end)
             yield item  # type: ignore[misc]
+    finally:
+        wait([coming])
 
 
 class Behind:
@@ -73,7 +86,7 @@ class Behind:
     """
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="dartboard-behind") if cores() > 1 else None
+        self._pool = _pool("behind", cores()) if cores() > 1 else None
         self._last: Future[None] | None = None
 
     def __call__(self, work: Callable[[], None]) -> None:
@@ -87,8 +100,6 @@ class Behind:
     def wait(self) -> None:
         """Wait for the last call; there will be no other."""
         self._settle()
-        if self._pool is not None:
-            self._pool.shutdown()
 
     def _settle(self) -> None:
         last, self._last = self._last, None

@@ -43,12 +43,17 @@ class Shard:
 CUTS = "cuts."
 
 
+def _verified(path: Path) -> Any:
+    """Open a Parquet file whose pages are checked against their checksums."""
+    return pq.ParquetFile(path, page_checksum_verification=True)
+
+
 def whole(work: Place, part: Part, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """Read all of a part, or some of its columns, as one frame.
 
     Not by `pyarrow.parquet.read_table`, which would import pandas for it.
     """
-    with open_part(work, part) as path, pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with open_part(work, part) as path, _verified(path) as file:
         return _frame(file.read(columns=columns))
 
 
@@ -71,7 +76,7 @@ def columns_of(work: Place, shard: Shard) -> pl.DataFrame:
 
 def groups(work: Place, part: Part, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
     """Read a part a row group at a time; one frame without rows where there are none."""
-    with open_part(work, part) as path, pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with open_part(work, part) as path, _verified(path) as file:
         for group in range(file.num_row_groups):
             yield _frame(file.read_row_group(group, columns=columns))
         if file.num_row_groups == 0:
@@ -93,8 +98,8 @@ def read(work: Place, shard: Shard, columns: Sequence[str] | None = None, *, dea
     """
     beside = columns_of(work, shard)
     with ExitStack() as stack:
-        path: Path = stack.enter_context(open_part(work, shard.text))
-        file = stack.enter_context(pq.ParquetFile(path, page_checksum_verification=True))
+        path = stack.enter_context(open_part(work, shard.text))
+        file = stack.enter_context(_verified(path))
         wanted = None if columns is None else [name for name in file.schema_arrow.names if name in set(columns)]
         start = 0
         for group in range(file.num_row_groups):

@@ -113,6 +113,26 @@ MUTANTS = (
         "tests/text/test_kernels.py::test_repeated_n_grams_are_those_of_the_oracle",
     ),
     Mutant(
+        "n-grams that come twice are sifted out", "tasks/text/grams.py", "kept += met[np.int64(gram & mask)] > 1", "kept += met[np.int64(gram & mask)] > 3",
+        "tests/text/test_kernels.py::test_repeated_n_grams_are_those_of_the_oracle",
+    ),
+    Mutant(
+        "a long character is half marked", "tasks/text/blocks.py", "for _ in range(3):", "for _ in range(1):",
+        "tests/text/test_kernels.py::test_structure_is_that_of_the_oracle",
+    ),
+    Mutant(
+        "phrases are looked for in small letters only", "tasks/text/lines.py", "byte = byte | 0x20 if 65 <= byte <= 90 else byte", "byte = byte",
+        "tests/text/test_kernels.py::test_lines_tell_what_the_oracle_tells",
+    ),
+    Mutant(
+        "an error of writing is lost", "tasks/abreast.py", "            last.result()", "            last.exception()",
+        "tests/test_abreast.py::test_what_is_done_behind_is_done_in_order_and_its_error_is_not_lost",
+    ),
+    Mutant(
+        "a part grows with its file", "flows/work/sources.py", "if self._spool.bytes >= self._max_bytes:", "if False:",
+        "tests/flows/test_walk.py::test_one_large_file_gives_parts_of_bounded_size_and_the_same_rows",
+    ),
+    Mutant(
         "half a page is a whole one", "tasks/sources/gutenberg.py", 'if "</html>" in page.lower():', "if page:",
         "tests/sources/test_faults.py::test_a_fault_on_the_way_is_mended_or_told",
     ),

@@ -12,7 +12,7 @@ from tasks.errors import CorruptError
 from tasks.published.layouts import Layout, laid_out, plain_rows, provenance
 from tasks.published.sink import Write
 from tasks.store.place import plainly
-from tasks.store.spool import LEVEL, FileInfo, ParquetSpool
+from tasks.store.spool import FileInfo, ParquetSpool
 
 ROW_GROUP_ROWS = 50_000
 
@@ -21,7 +21,7 @@ def spool_rows(step: Write, frames: Iterable[pl.DataFrame], path: Path, *, talks
     """Write frames of pairs or documents as one file in the step's format and layout."""
     if step.format == "jsonl":
         return _spool_lines(step, frames, path, talks=talks)
-    spool = ParquetSpool(path, compression=step.compression, level=LEVEL)
+    spool = ParquetSpool(path, compression=step.compression, published=True)
     spool.row_group_rows = ROW_GROUP_ROWS
     for frame in frames:
         spool.write(laid_out(frame, step.layout, talks=talks))
@@ -71,7 +71,7 @@ def _as_data(text: str) -> Any:
 
 def spool_provenance(frames: Iterable[pl.DataFrame], path: Path) -> FileInfo:
     """Write where each row comes from, in the order of its data file."""
-    spool = ParquetSpool(path, level=LEVEL)
+    spool = ParquetSpool(path, published=True)
     spool.row_group_rows = ROW_GROUP_ROWS
     for frame in frames:
         spool.write(provenance(frame))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tasks.text.jsonlines import Found
 
 MAX_LINE_BYTES = 64 << 20
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 NEWLINE = 10
 TOO_LONG = f"line of more than {MAX_LINE_BYTES} bytes"
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)

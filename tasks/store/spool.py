@@ -23,7 +23,9 @@ WORK_LEVEL = 1
 DIFFERENT = frozenset({"id", "text", "input", "output", "rejected", "lines_of", "peer_lines_of"})
 """Columns whose values are hardly ever equal: a dictionary of them would be begun in vain."""
 GROUP_BYTES = 8_000_000
-"""Text that a row group holds at most: what is read at once."""
+"""Text that a row group of a dataset holds at most: what is read at once."""
+WORK_GROUP_BYTES = 4_000_000
+"""And one of the work store, of which several are held in several forms while they are worked on."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,12 @@ def file_info(path: Path, rows: int) -> FileInfo:
 class ParquetSpool:
     """A local Parquet file in the making: frames gathered into row groups, pages with checksums.
 
-    A row group holds frames of at most GROUP_BYTES of text together (one larger frame is a group by
-    itself), so that many small frames cost no more than one. The schema is that of the first frame,
-    or `schema` when no frame comes.
+    A row group holds frames of at most so many bytes of text together (one larger frame is a group by
+    itself), so that many small frames cost no more than one; those of a `published` file are larger and
+    packed closer. The schema is that of the first frame, or `schema` when no frame comes.
     """
 
-    def __init__(self, path: Path, schema: pl.Schema | None = None, compression: str = "zstd", level: int = WORK_LEVEL) -> None:
+    def __init__(self, path: Path, schema: pl.Schema | None = None, compression: str = "zstd", *, published: bool = False) -> None:
         self.path = path
         self.rows = 0
         self.bytes = 0
@@ -58,7 +60,7 @@ class ParquetSpool:
         self.row_group_rows = 1_000_000
         self._schema = schema
         self._compression = compression
-        self._level = level
+        self._level, self._group_bytes = (LEVEL, GROUP_BYTES) if published else (WORK_LEVEL, WORK_GROUP_BYTES)
         self._writer: pq.ParquetWriter | None = None
         self._held: list[pl.DataFrame] = []
         self._held_bytes = self._held_rows = 0
@@ -67,7 +69,7 @@ class ParquetSpool:
     def write(self, frame: pl.DataFrame) -> None:
         """Append the rows of `frame`; an empty frame only fixes the schema."""
         size = _text_bytes(frame)
-        if self._held and (self._held_bytes + size > GROUP_BYTES or self._held_rows >= self.row_group_rows):
+        if self._held and (self._held_bytes + size > self._group_bytes or self._held_rows >= self.row_group_rows):
             self._flush()
         self._held.append(frame)
         self._held_bytes += size

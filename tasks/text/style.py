@@ -74,6 +74,14 @@ for _points, _mark in (((0x10, 0x11), "-"), ((0x12, 0x13, 0x14, 0x15), "—"), (
         THREE[_point] = MARKS.index(_mark) + 1
 
 
+@inlined
+def _mark_at(text: Bytes, at: int) -> int:
+    """Give the place in MARKS, from 1, of the sign at a place; 0 for none."""
+    if text[at] == 0xE2 and text[at + 1] == 0x80:
+        return int(THREE[text[at + 2] & 0x3F])
+    return int(MARK_OF[text[at]])
+
+
 @kernel
 def punctuation(size: int, held: Scratch, out: Counts) -> None:
     """Count the signs of MARKS; `--` is a dash, and `...` one ellipsis."""
@@ -83,10 +91,7 @@ def punctuation(size: int, held: Scratch, out: Counts) -> None:
         while signs:
             at = block + trailing_zeros(signs)
             signs &= signs - ONE
-            byte = text[at]
-            place = MARK_OF[byte]
-            if byte == 0xE2 and text[at + 1] == 0x80:
-                place = THREE[text[at + 2] & 0x3F]
+            byte, place = text[at], _mark_at(text, at)
             if place:
                 out[place - 1] += 1
             if byte == 0x2D and text[at + 1] == 0x2D:

@@ -3,8 +3,8 @@
 Each side is a whole process: read JSON lines, all four rule sets, C4's rewriting among them, write
 what is left. They run in turn, three times each, in folders that are deleted; the peer gets a part of
 the documents, for it is slow. Start-up is measured on 20 documents, warm, and taken off. CPU seconds of the
-process and its children. What is kept of the peer's part by our `datatrove` profile is compared with
-what datatrove keeps. Without TEXTS, documents are made of this project's samples.
+process and its children, one thread each. What is kept of the peer's part by our `datatrove` profile is compared
+with what datatrove keeps, and what is kept of 1,000 documents by the papers' rules with a slow oracle. Without TEXTS, documents are made of this project's samples.
 PEER_PYTHON is an interpreter that has datatrove 0.10.1 and spaCy (the dependency group `peers`).
 """
 
@@ -24,12 +24,17 @@ from typing import Any
 import orjson
 
 from flows.reader import RECIPES
+from tasks.filters.sieve import Filter
+from tests.oracles import verdicts
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 PEER = Path(__file__).parent / "peers" / "datatrove_filters.py"
 RUNS = 3
 FEW = 20
+CHECKED = 1000
+"""Documents of a timed run whose verdicts are compared with the oracle."""
 SIDES = ("paper", "datatrove", "peer")
+ONE_CORE = {"POLARS_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 RECIPE = """name: bench
 steps:
   rows: {{use: files, path: "{source}"}}
@@ -59,7 +64,7 @@ def cpu(command: Sequence[str], folder: Path) -> float:
     """Give the CPU seconds of a command and its children."""
     begun = resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment |= {"POLARS_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    environment |= ONE_CORE
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -103,7 +108,7 @@ def main() -> int:
         sizes = {kind: sum(len(orjson.loads(line)["text"].encode()) for line in held) / 1e6 for kind, held in files.items()}
         for kind, held in files.items():
             (base / f"{kind}.jsonl").write_bytes(b"".join(held))
-        agreed = 0.0
+        agreed, right = 0.0, 0
         for kind in ("few", "few", *["all"] * RUNS):
             for side in SIDES:
                 with tempfile.TemporaryDirectory(prefix="dartboard-run-") as run:
@@ -114,9 +119,11 @@ def main() -> int:
                         starts[side] = spent
                     else:
                         times[side].append(spent)
-                    if kind == "all" and side == "datatrove":
+                    if kind == "all" and side != "peer":
                         rows = kept_by_us(folder)
                         assert rows, "no row came out"
+                    if kind == "all" and side == "paper":
+                        right = _right(rows, lines[:CHECKED])
                     if kind == "all" and side == "peer":
                         agreed = _agreement(rows, kept_by_peer(folder), part)
         command = f"python -m tests.benches.filters {megabytes:g} PEER_PYTHON{' TEXTS' if texts else ''}"
@@ -132,11 +139,19 @@ def main() -> int:
         "start_cpu_seconds": {side: round(spent, 2) for side, spent in starts.items()},
         "times_as_fast": {side: round(told[side] / told["peer"], 1) for side in ("paper", "datatrove")},
         "agreement_with_peer": round(agreed, 4),
+        "oracle": f"{right} of {min(CHECKED, len(lines))} verdicts",
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "filters.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
     return 0
+
+
+def _right(rows: set[str], lines: Sequence[bytes]) -> int:
+    """Count the first documents that a run kept and dropped as the oracle does."""
+    held = [orjson.loads(line)["text"] for line in lines]
+    step = Filter(rules=dict.fromkeys(("gopher-quality", "gopher-repetition", "c4", "fineweb")))
+    return sum((str(number) in rows) == good for number, good in enumerate(verdicts(held, step), 1))
 
 
 def _agreement(rows: set[str], theirs: set[str], part: Sequence[bytes]) -> float:

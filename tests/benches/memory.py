@@ -1,4 +1,4 @@
-"""How much memory the sources take, whatever the file: `python -m tests.benches.memory`.
+"""How much memory the sources take, whatever the file, and a build that filters 1 GB: `python -m tests.benches.memory`.
 
 Each case is a file that is written into a new folder and read by a process of its own; the most
 memory that the process held (Linux tells it) is compared with LIMIT_MB, and what became of the file's good rows with
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.benches.sources import RESULTS
+from tests.benches.filters import RECIPE, RESULTS, documents
 
 LIMIT_MB = 500
 WORDS = b"A row of plain words, long enough to be a sentence of its own. "
@@ -35,6 +35,17 @@ for unit in step.units([path]):
         for skip in reading.skips:
             skips[skip.reason] = skips.get(skip.reason, 0) + 1
 print(json.dumps([rows, skips, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024]))
+"""
+
+
+BUILD = """
+import json, re, sys
+from pathlib import Path
+from flows.build import build
+kept = build(sys.argv[1], out=sys.argv[2], workers=1)
+steps = json.loads(next((Path(sys.argv[2]) / "bench" / "runs").glob("*.json")).read_text())["steps"]
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
+print(json.dumps([steps[0]["rows_out"], steps[1]["rows_out"], peak]))
 """
 
 
@@ -114,11 +125,27 @@ def measure(use: str, name: str, make: Callable[[], Iterator[bytes]], rows: int 
     return {"use": use, "file": name, "megabytes": round(size / 1e6, 1), "rows": found, "skipped": skips, "peak_mb": peak}
 
 
+def filtering() -> dict[str, Any]:
+    """Build a filter of four rule sets over 1 GB in one process, on all cores."""
+    with tempfile.TemporaryDirectory(prefix="dartboard-bench-") as folder:
+        base = Path(folder)
+        with (base / "rows.jsonl").open("wb") as stream:
+            stream.writelines(documents(None, 1000))
+        size = (base / "rows.jsonl").stat().st_size
+        (base / "r.yaml").write_text(RECIPE.format(source=base / "rows.jsonl", profile="paper"), encoding="utf-8")
+        told = subprocess.run(
+            [sys.executable, "-c", BUILD, str(base / "r.yaml"), str(base / "out")], capture_output=True, text=True, check=True
+        )
+    rows, kept, peak = json.loads(told.stdout.splitlines()[-1])
+    assert kept, "no row came out"
+    return {"use": "filter", "file": "rows.jsonl", "megabytes": round(size / 1e6, 1), "rows": rows, "kept": kept, "peak_mb": peak}
+
+
 def main() -> int:
     """Run all, print a table and write the result."""
     found = []
-    for case in CASES:
-        one = measure(*case)
+    for case in (*CASES, None):
+        one = filtering() if case is None else measure(*case)
         found.append(one)
         sys.stdout.write(
             f"{one['use']:<10} {one['file']:<16} {one['megabytes']:>8} MB   {one['rows']:>7} rows   peak {one['peak_mb']} MB\n"

@@ -198,3 +198,44 @@ steps:
     assert splits == [3, 7]
     (left,) = results["u"].shards
     assert pl.concat(shards.read(site.work, left))["split"].to_list() == ["test"]
+
+
+LINES = """
+name: lines
+steps:
+  rows: {use: files, path: "rows.jsonl"%s}
+  good: {use: filter, rules: {gopher-quality: {min_words: 20}, c4: {end_mark: false}}}
+  dataset: {use: write, format: jsonl}
+"""
+
+
+@pytest.fixture
+def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One file of 300 rows, read in small blocks."""
+    monkeypatch.setattr("tasks.sources.jsonlines.BLOCK_BYTES", 10_000)
+    monkeypatch.setattr("tasks.sources.opening.CHUNK", 15_000)
+    rows = [json.dumps({"text": prose(number)}) for number in range(300)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+def parts(dataset: Any) -> list[str]:
+    return [place["text"] for place in steps(dataset)["good"]["shards"]]
+
+
+def test_one_large_file_gives_parts_of_bounded_size_and_the_same_rows(lines: Path) -> None:
+    whole, divided = build(LINES % "", out="whole"), build(LINES % "", out="divided", shard_bytes=40_000)
+    assert len(parts(whole)) == 1
+    assert len(parts(divided)) > 3
+    assert all(Path(part).exists() for part in parts(divided))
+    assert divided.version == whole.version
+    assert lines.exists()
+
+
+def test_a_limit_is_kept_where_one_file_gives_several_parts(lines: Path) -> None:
+    for limit in (1, 110, 299):
+        found = build(LINES % f", limit: {limit}", out=f"out{limit}", shard_bytes=20_000)
+        assert steps(found)["rows"]["rows_out"] == limit
+        first = build(LINES % f", pick: first, limit: {limit}", out=f"first{limit}", shard_bytes=20_000)
+        assert steps(first)["rows"]["rows_out"] == limit
+    assert lines.exists()

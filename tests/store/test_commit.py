@@ -48,6 +48,7 @@ def test_a_file_that_holds_fewer_rows_than_were_written_is_refused(tmp_path: Pat
     spool = ParquetSpool(tmp_path / "t.parquet")
     spool.write(pl.DataFrame({"a": [1, 2, 3]}))
     spool._flush()
+    spool._behind.wait()
     assert spool._writer is not None
     real = spool._writer
     whole = tmp_path / "short.parquet"
@@ -159,8 +160,9 @@ def test_many_small_frames_make_one_row_group(tmp_path: Path) -> None:
         spool.write(pl.DataFrame({"text": [f"row {number}"]}))
     assert spool.finish().rows == 500
     assert pq.read_metadata(tmp_path / "a.parquet").num_row_groups == 1
-    big = ParquetSpool(tmp_path / "b.parquet")
-    for _ in range(5):
-        big.write(pl.DataFrame({"text": ["x" * 2_500_000]}))
-    assert big.finish().rows == 5
-    assert pq.read_metadata(tmp_path / "b.parquet").num_row_groups == 2
+    for published, groups in ((False, 2), (True, 1)):
+        big = ParquetSpool(tmp_path / "b.parquet", published=published)
+        for _ in range(5):
+            big.write(pl.DataFrame({"text": ["x" * 1_250_000]}))
+        assert big.finish().rows == 5
+        assert pq.read_metadata(tmp_path / "b.parquet").num_row_groups == groups

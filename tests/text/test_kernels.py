@@ -1,9 +1,5 @@
 """Each kernel against a slow oracle in plain Python, over texts of every kind."""
 
-import re
-import unicodedata
-from collections import Counter
-
 import numpy as np
 import polars as pl
 import pytest
@@ -11,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.text.arrow import Bytes
-from tasks.text.classes import LIMIT
 from tasks.text.cuts import cut
 from tasks.text.eights import first_marked, load8, store8, unplain
 from tasks.text.grams import PAPER
@@ -21,12 +16,10 @@ from tasks.text.lines import CURLY, LOREM, POLICY, SCRIPT, fields_by, lines
 from tasks.text.signatures import band_keys, jaccard, shingle_sets
 from tasks.text.structure import structure
 from tasks.text.windows import passages
-from tasks.text.wordlists import STOP_WORDS
 from tasks.text.words import count_words
+from tests.oracles import SPACES, line_flags, repetition_of, sentences_in, structure_of, words
 from tests.texts import EXAMPLES, records_of
 
-ALONE = ((0x2E80, 0x2FDF), (0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
-JOINERS = "'-\u2019\u2010"
 PIECES = st.one_of(
     st.text(max_size=40),
     st.text(st.sampled_from("ab .!?\n'-\u2019\u4e00\u0301é\"#…*"), max_size=60),
@@ -39,78 +32,17 @@ TEXTS = st.lists(st.one_of(PIECES, st.lists(PIECES, min_size=2, max_size=12).map
 """Texts of every kind; the joined ones are longer than the 64 places that kernels look at together."""
 
 
-def is_word(char: str) -> bool:
-    return ord(char) < LIMIT and (
-        char.isalnum() or (not char.isspace() and char not in ".!?…。！？؟।॥۔։" and unicodedata.category(char) in ("Mn", "Mc"))
-    )
-
-
-def is_alone(char: str) -> bool:
-    return is_word(char) and any(low <= ord(char) <= high for low, high in ALONE)
-
-
-def words(text: str) -> list[str]:
-    """The oracle of words."""
-    found: list[str] = []
-    held = ""
-    for at, char in enumerate(text):
-        after = text[at + 1 : at + 2]
-        if is_alone(char):
-            found += [held, char]
-            held = ""
-        elif is_word(char) or (held and char in JOINERS and after and is_word(after) and not is_alone(after)):
-            held += char
-        else:
-            found.append(held)
-            held = ""
-    return [word for word in [*found, held] if word]
-
-
 @settings(max_examples=EXAMPLES)
 @given(TEXTS)
 def test_words_are_counted_as_the_oracle_counts(texts: list[str]) -> None:
     assert count_words(pl.Series(texts, dtype=pl.String)).to_list() == [len(words(text)) for text in texts]
 
 
-def trimmed(text: str) -> str:
-    return text.strip(" \t\n\r\x0b\x0c")
-
-
 @settings(max_examples=EXAMPLES)
 @given(TEXTS)
 def test_structure_is_that_of_the_oracle(texts: list[str]) -> None:
     table = structure(pl.Series(texts, dtype=pl.String))
-    for text, row in zip(texts, table.iter_rows(named=True), strict=True):
-        held = words(text)
-        rows = [line for line in map(trimmed, text.split("\n")) if line]
-        assert row["words"] == len(held)
-        assert row["word_chars"] == sum(map(len, held))
-        assert row["chars"] == len(text)
-        assert row["newlines"] == text.count("\n")
-        assert row["lines"] == len(rows)
-        assert row["short_lines"] == sum(len(line) <= 30 for line in rows)
-        assert row["duplicate_lines"] == len(rows) - len(set(rows))
-        assert row["ellipsis_lines"] == sum(line.endswith(("...", "…")) for line in rows)
-        assert row["longest_word"] == max(map(len, held), default=0)
-        for name, is_kind in (("digits", str.isdigit), ("capitals", str.isupper)):
-            assert row[name] == sum(is_kind(char) and char.isalnum() and ord(char) < LIMIT for char in text)
-        assert row["alphabetic"] == sum(any(char.isalpha() and ord(char) < LIMIT for char in word) for word in held)
-        assert row["stop_words"] == len({word.lower() for word in held} & set(STOP_WORDS))
-        assert row["hashes"] == text.count("#")
-        assert row["ellipses"] == text.count("…") + len(re.findall(r"\.{3,}", text))
-        assert row["bullet_lines"] == sum(line.startswith(("- ", "* ", "•", "‣", "▪", "●", "◦")) for line in rows)
-        assert row["ended_lines"] == sum(line.rstrip("'\")]’”»")[-1:] in tuple(".!?…。！？؟।॥۔։") for line in rows)
-        assert row["line_chars"] == sum(map(len, rows))
-        assert row["duplicate_line_chars"] == sum(len(line) for at, line in enumerate(rows) if line in rows[:at])
-        parts = [part for part in map(trimmed, text.split("\n\n")) if part]
-        assert row["paragraphs"] == len(parts)
-        assert row["duplicate_paragraphs"] == len(parts) - len(set(parts))
-        assert row["duplicate_paragraph_chars"] == sum(len(part) for at, part in enumerate(parts) if part in parts[:at])
-
-
-def grams(text: str, n: int) -> list[tuple[str, ...]]:
-    held = [word.lower() for word in words(text)]
-    return [tuple(held[at : at + n]) for at in range(len(held) - n + 1)]
+    assert table.to_dicts() == [structure_of(text) for text in texts]
 
 
 WORDS = st.one_of(*(st.lists(st.sampled_from(words), max_size=40) for words in (["a", "bb", "ccc", "dd", "e"], ["a", "bb"], ["ccc"])))
@@ -120,19 +52,7 @@ WORDS = st.one_of(*(st.lists(st.sampled_from(words), max_size=40) for words in (
 @given(st.lists(WORDS.map(" ".join), max_size=4))
 def test_repeated_n_grams_are_those_of_the_oracle(texts: list[str]) -> None:
     table = structure(pl.Series(texts, dtype=pl.String), repetition=True)
-    for text, row in zip(texts, table.iter_rows(named=True), strict=True):
-        for n in (2, 3, 4):
-            counts = Counter(grams(text, n))
-            best = max((count * sum(map(len, found)) for found, count in counts.items() if count > 1), default=0)
-            assert row[f"top_{n}"] == best
-        for n in (5, 7, 10):
-            seen: set[tuple[str, ...]] = set()
-            covered: set[int] = set()
-            for at, found in enumerate(grams(text, n)):
-                if found in seen:
-                    covered |= set(range(at, at + n))
-                seen.add(found)
-            assert row[f"duplicate_{n}"] == sum(len(words(text)[at]) for at in covered)
+    assert table.to_dicts() == [structure_of(text) | repetition_of(text) for text in texts]
 
 
 @given(TEXTS, st.integers(1, 6), st.integers(6, 20))
@@ -155,14 +75,6 @@ def test_lines_cover_the_text_and_cutting_none_changes_nothing(texts: list[str])
     assert cut(held, pl.Series([[]] * len(texts), dtype=pl.List(pl.Struct({"start": pl.Int64, "end": pl.Int64})))).to_list() == texts
 
 
-def line_flags(line: str) -> int:
-    """The oracle of what C4 finds in a line."""
-    small = re.sub("[A-Z]", lambda found: found[0].lower(), line)
-    found = SCRIPT * ("javascript" in small) | LOREM * ("lorem ipsum" in small) | CURLY * ("{" in line)
-    policies = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
-    return found | POLICY * any(phrase in small for phrase in policies)
-
-
 PHRASED = st.sampled_from([
     "JavaScript", "lorem ipsum", "terms of use", "Privacy Policy", "COOKIE POLICY", "uses cookies", "use of cookies", "use cookies",
     "terms\tof use", "legacy", "cookie", "{", "a" * 61, "of use", '"', ". ", " ", "é", "word ", "\u3000", "?!", "\n",
@@ -177,13 +89,8 @@ def test_lines_tell_what_the_oracle_tells(text: str) -> None:
         runs = SPACES.split(line)
         assert row["words"] == len([run for run in runs if run])
         assert row["longest"] == max(map(len, runs))
-        stripped = SPACES.sub("", line)
-        ended = [part.replace('"', "") for part in re.split("[.!?…。！？؟।॥۔։]", stripped)]
-        assert row["sentences"] == sum(part != "" for part in ended)
+        assert row["sentences"] == sentences_in(line)
         assert row["flags"] & (SCRIPT | LOREM | CURLY | POLICY) == line_flags(line)
-
-
-SPACES = re.compile("[" + "".join(chr(point) for point in range(LIMIT) if chr(point).isspace()) + "]")
 
 
 def test_cutting_every_second_line_leaves_the_others() -> None:

@@ -13,7 +13,7 @@ from tasks.text.lexicon import hash_of, kinds_of, lexicon
 from tasks.text.structure import structure
 from tasks.text.style import FACTOR, LONGEST, SHORTEST
 from tasks.text.wordlists import CONTRACTIONS, FUNCTION_WORDS, MARKS
-from tests.text.test_kernels import words
+from tests.oracles import words
 from tests.texts import EXAMPLES
 
 SMALL = st.lists(

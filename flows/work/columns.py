@@ -5,6 +5,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import polars.selectors as cs
 
@@ -13,7 +15,7 @@ from flows.work.survey import joined
 from tasks.abreast import abreast
 from tasks.errors import CorruptError, RecipeError, usage
 from tasks.filters.measuring import Beside, columns_read, measured
-from tasks.filters.sieve import Filter
+from tasks.filters.sieve import Filter, first_failing
 from tasks.filters.where import BEFORE
 from tasks.shards import Shard, columns_of, groups, read, summed
 from tasks.step import Step
@@ -113,14 +115,13 @@ def judge(job: Job, steps: list[Step]) -> Done:
 def _judged(step: Filter, features: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Give whether rows are kept, why not, and what is cut out of them; and every rule's verdict and score."""
     features = features.with_columns(step.derived())
-    rules = step.all_rules()
-    verdicts = features.select("id", *(rule.ok.fill_null(value=False).alias(rule.name) for rule in rules))
-    scores = features.select(rule.score.cast(pl.Float32).alias(f"{rule.name}.score") for rule in rules)
-    first = pl.coalesce(pl.when(~pl.col(rule.name)).then(pl.lit(rule.name)) for rule in rules)
-    reason = verdicts.select(reason=first)["reason"]
+    verdicts = step.verdicts(features)
+    scores = features.select(rule.score.cast(pl.Float32).alias(f"{rule.name}.score") for rule in step.all_rules())
+    reason = first_failing(verdicts)
     cuts = step.cuts()
     columns = pl.DataFrame({"keep": reason.is_null(), "reason": reason})
-    return (columns if cuts is None else columns.hstack(features.select(cuts))), verdicts.hstack(scores)
+    both = features.select("id").hstack(verdicts).hstack(scores)
+    return (columns if cuts is None else columns.hstack(features.select(cuts))), both
 
 
 def _decisions(verdicts: pl.DataFrame, kept: pl.Series, wanted: str) -> pl.DataFrame:
@@ -138,14 +139,14 @@ def _report(live: pl.Series, reason: pl.Series, verdicts: pl.DataFrame) -> dict[
     """Count the live rows of a frame: by the first rule that drops them, by each rule alone, and by rules that alone drop them."""
     alive, rows = reason.filter(live), verdicts.filter(live)
     firsts = alive.drop_nulls().value_counts(sort=False)
-    failing = rows.select(cs.boolean()).select(~pl.all())
-    only = failing.filter(pl.sum_horizontal(pl.all()) == 1).sum() if failing.width else failing
+    rules = rows.select(cs.boolean())
+    failing = ~np.column_stack([held.to_numpy() for held in rules])
     return {
         "rows_in": len(alive),
         "rows_out": alive.null_count(),
         "dropped": dict(zip(firsts["reason"].to_list(), firsts["count"].to_list(), strict=True)),
-        "failed": _counts(failing.sum()),
-        "only": _counts(only),
+        "failed": _counts(rules.columns, failing),
+        "only": _counts(rules.columns, failing[failing.sum(axis=1) == 1]),
         "ranges": _ranges(rows),
     }
 
@@ -157,8 +158,9 @@ def _joined(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return sums | counts | {"ranges": joined([each["ranges"] for each in told])}
 
 
-def _counts(sums: pl.DataFrame) -> dict[str, int]:
-    return {name: count for name, count in sums.row(0, named=True).items() if count} if sums.width else {}
+def _counts(names: Sequence[str], failing: npt.NDArray[np.bool_]) -> dict[str, int]:
+    """Count the rows of each column that are true; those of none are left out."""
+    return {name: int(count) for name, count in zip(names, failing.sum(axis=0), strict=True) if count}
 
 
 def _ranges(verdicts: pl.DataFrame) -> dict[str, list[float]]:

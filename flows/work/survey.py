@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from flows.work.job import Job
@@ -15,6 +16,7 @@ from tasks.store.place import Place
 BINS = 16
 NEAREST = 10
 """Rows shown on each side of a bound."""
+Scores = npt.NDArray[np.float32]
 CANDIDATES = {"row": pl.UInt32, "id": pl.String, "ok": pl.Boolean, "score": pl.Float32}
 
 
@@ -49,11 +51,13 @@ class _Found:
             total[0], total[1] = total[0] + more[0], total[1] + more[1]
         if bounds is None:
             return
-        failing = rows.filter(~pl.col("ok"))["score"]
-        self._failing += len(failing)
-        self._below += 0 if bounds[0] is None else int((failing < bounds[0]).sum())
-        held = pl.concat([self.candidates, rows.select(pl.col(name).cast(dtype) for name, dtype in CANDIDATES.items())])
-        nearby = [nearest(held, bound, NEAREST) for bound in bounds if bound is not None] or [nearest(held, 0.0, NEAREST)]
+        scores, ok = rows["score"].to_numpy(), rows["ok"].to_numpy()
+        self._failing += int((~ok).sum())
+        self._below += 0 if bounds[0] is None else int((scores[~ok] < bounds[0]).sum())
+        named = [bound for bound in bounds if bound is not None] or [0.0]
+        close = np.flatnonzero(np.logical_or.reduce([_close(scores, side, bound) for bound in named for side in (ok, ~ok)]))
+        held = pl.concat([self.candidates, rows[close].select(pl.col(name).cast(dtype) for name, dtype in CANDIDATES.items())])
+        nearby = [nearest(held, bound, NEAREST) for bound in named]
         self.candidates = pl.concat(nearby).drop("far").unique("row", maintain_order=True)
 
     def near(self, bounds: Sequence[float | None], excerpts: pl.DataFrame | None) -> list[dict[str, Any]]:
@@ -62,6 +66,13 @@ class _Found:
         if excerpts is not None:
             near = near.join(excerpts, on="row", how="left", maintain_order="left")
         return near.drop("row").to_dicts()
+
+
+def _close(scores: Scores, side: npt.NDArray[np.bool_], bound: float) -> npt.NDArray[np.bool_]:
+    """Tell the rows of a side among which the NEAREST to a bound are: those no farther than the last of them."""
+    far = np.abs(scores - bound)
+    held = far[side]
+    return side if len(held) <= NEAREST else side & (far <= np.partition(held, NEAREST - 1)[NEAREST - 1])
 
 
 def _excerpts(work: Place, job: Job, rows: pl.Series) -> pl.DataFrame:

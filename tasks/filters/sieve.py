@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import polars as pl
 from pydantic import Field, field_validator
 
@@ -126,9 +127,12 @@ class Filter(Step):
 
     def judged(self, features: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
         """Give whether each row is kept by all rules, and the first rule that drops it; null where none does."""
-        first = pl.coalesce(pl.when(~rule.ok.fill_null(value=False)).then(pl.lit(rule.name)) for rule in self.all_rules())
-        reason = features.with_columns(self.derived()).select(reason=first)["reason"]
+        reason = first_failing(self.verdicts(features.with_columns(self.derived())))
         return reason.is_null(), reason
+
+    def verdicts(self, features: pl.DataFrame) -> pl.DataFrame:
+        """Give the verdict of each rule, a column of true and false each, over features with what is derived of them."""
+        return features.select(rule.ok.fill_null(value=False).alias(rule.name) for rule in self.all_rules())
 
     def cuts(self) -> pl.Expr | None:
         """Give the spans to take out of the rows that stay; None: nothing."""
@@ -170,6 +174,13 @@ class Filter(Step):
         if self.on == "input" and self.cuts() is not None:
             return [Fault("on", "`c4` takes lines out of `text` or `output` only", "input", "Judge the input by another rule set.")]
         return []
+
+
+def first_failing(verdicts: pl.DataFrame) -> pl.Series:
+    """Give the name of the first column that is false in each row, as `reason`; null where none is."""
+    failing = ~np.column_stack([held.to_numpy() for held in verdicts])
+    names = pl.Series("reason", verdicts.columns, dtype=pl.String)
+    return names.gather(failing.argmax(axis=1)).set(pl.Series(~failing.any(axis=1)), None)
 
 
 def _faults_of(place: str, rules: Rules, *, inside: bool) -> list[Fault]:

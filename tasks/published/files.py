@@ -21,7 +21,7 @@ def spool_rows(step: Write, frames: Iterable[pl.DataFrame], path: Path, *, talks
     """Write frames of pairs or documents as one file in the step's format and layout."""
     if step.format == "jsonl":
         return _spool_lines(step, frames, path, talks=talks)
-    spool = ParquetSpool(path, compression=step.compression, published=True)
+    spool = ParquetSpool(path, published=step.compression)
     spool.row_group_rows = ROW_GROUP_ROWS
     for frame in frames:
         spool.write(laid_out(frame, step.layout, talks=talks))
@@ -71,7 +71,7 @@ def _as_data(text: str) -> Any:
 
 def spool_provenance(frames: Iterable[pl.DataFrame], path: Path) -> FileInfo:
     """Write where each row comes from, in the order of its data file."""
-    spool = ParquetSpool(path, published=True)
+    spool = ParquetSpool(path, published="zstd")
     spool.row_group_rows = ROW_GROUP_ROWS
     for frame in frames:
         spool.write(provenance(frame))

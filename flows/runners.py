@@ -13,19 +13,15 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Literal
 
+from flows import weights
 from flows.plan import Stage
+from flows.weights import lightness, threads_for
 from flows.work import run, run_plain
 from flows.work.job import Job
 from tasks.abreast import share_cores
 from tasks.notices import listen
 from tasks.store.commit import Done
 
-SMALL_BYTES = 24_000_000
-"""Jobs of fewer bytes together are done in this process: starting another would cost more."""
-LIGHT = {"features": 8, "verdicts": 8, "survey": 16, "tally": 16, "file": 8}
-"""Kinds of jobs that work so many times as fast as others, and outside the GIL, so that this process can use all cores for them."""
-WITHIN = ("features", "file")
-"""Those of them that use several cores by themselves."""
 WORKER_BYTES = 750_000_000
 """Memory that `--memory` grants each worker."""
 HERE = ("model", "list", "fetch")
@@ -60,10 +56,9 @@ class Pool:
     def run_all(self, jobs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Run jobs given as plain data, in order of the list."""
         held = [Job.of(data) for data in jobs]
-        limit = SMALL_BYTES * LIGHT.get(held[0].kind, 1)
-        small = self._workers == 1 or len(held) == 1 or sum(job.bytes for job in held) < limit
+        small = self._workers == 1 or len(held) == 1 or sum(job.bytes / lightness(job) for job in held) < weights.SMALL_BYTES
         if held[0].kind in HERE or (small and self._pooling not in CLUSTERS):
-            return _here(held, self._workers if held[0].kind in LIGHT and held[0].kind not in WITHIN else 1)
+            return _here(held, min(threads_for(job, self._workers) for job in held))
         return list(self._started().map(run_plain, jobs))
 
     def _started(self) -> Executor:

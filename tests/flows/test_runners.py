@@ -47,7 +47,7 @@ def notes(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("runner", ["direct", "threads"])
 def test_workers_give_the_same_dataset(notes: Path, runner: str, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = build(NOTES, out="one", shard_bytes=SHARD, workers=1)
-    monkeypatch.setattr("flows.runners.SMALL_BYTES", 0)
+    monkeypatch.setattr("flows.weights.SMALL_BYTES", 0)
     found = build(NOTES, out=f"out-{runner}", shard_bytes=SHARD, workers=2, runner=runner)
     assert contents(Place.at(str(notes / f"out-{runner}"))) == contents(Place.at(str(notes / "one")))
     assert found.version == expected.version

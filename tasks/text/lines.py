@@ -12,11 +12,10 @@ import polars as pl
 
 from tasks.text.arrow import Bytes, Offsets, Records, buffers, packed
 from tasks.text.blocks import BLOCK, HIGHEST, NONE, ONE, bytes_equal, bytes_like, carried, classed_as, find, first_bits, lowest, ones
-from tasks.text.classes import BREAK, DIGIT, END, INNER, PUNCTUATION, SPACE, STOP, Classes, decode, table
+from tasks.text.classes import BREAK, DIGIT, END, INNER, SPACE, Classes, decode, table
 from tasks.text.eights import trailing_zeros
 from tasks.text.grams import PAPER, PEER
 from tasks.text.kernel import inlined, kernel
-from tasks.text.peertokens import STACK, Lexicon, Spans, lexicon, peer_tokens
 from tasks.text.scratch import Scratch, after, before, classed, load, scratch_for, stripped
 
 FIELDS = ("start", "end", "words", "longest", "sentences", "flags", "first", "last", "lead")
@@ -47,7 +46,6 @@ class Words(NamedTuple):
     notes: int
     """From here on they are notes in brackets, to be left out."""
     rule: int
-    lexicon: Lexicon
     rare: Bytes
     """The letters of RARE, three each."""
     offsets: Offsets
@@ -63,7 +61,7 @@ def _words(rule: int) -> Words:
     marks = np.array([ord(mark) for mark in _MARKS[rule]], np.uint32)
     rare = np.frombuffer("".join(RARE).encode(), np.uint8)
     offsets = np.array([next(phrase.index(letters) for letters in RARE if letters in phrase) for phrase, _ in _PHRASES], np.int64)
-    return Words(np.frombuffer(text + bytes(8), np.uint8), bounds, flags, len(_PHRASES), rule, lexicon(), rare, offsets, marks)
+    return Words(np.frombuffer(text + bytes(8), np.uint8), bounds, flags, len(_PHRASES), rule, rare, offsets, marks)
 
 
 @kernel
@@ -184,29 +182,6 @@ def _ended(room: Scratch, start: int, end: int, words: Words) -> bool:
     return found and not dots
 
 
-@kernel
-def sentences_of(room: Scratch, out: Spans, tokens: int) -> int:
-    """Count sentences as a sentencizer does: one begins after a token that is a stop, where no punctuation follows."""
-    count, ended = min(tokens, 1), False
-    for token in range(tokens):
-        start, end = out.starts[token], out.ends[token]
-        stop = after(room.marks, start) == end and (room.marks[start] & STOP) != 0
-        if ended and not stop and not _is_punctuation(room, start, end):
-            count, ended = count + 1, False
-        elif stop:
-            ended = True
-    return count
-
-
-@kernel
-def _is_punctuation(room: Scratch, start: int, end: int) -> bool:
-    """Tell whether all characters are punctuation by Unicode."""
-    every = True
-    for at in range(start, end):
-        every &= (room.marks[at] & (PUNCTUATION | INNER)) != 0
-    return every
-
-
 class Found(NamedTuple):
     """Records of lines, FIELDS each, and citation marks by their start and end in the text; both as many as `counts` says."""
 
@@ -229,7 +204,7 @@ def _line_end(room: Scratch, at: int, size: int, rule: int) -> tuple[int, int]:
 
 
 @kernel
-def _without_notes(room: Scratch, first: int, last: int, words: Words, spare: Bytes, notes: Records) -> tuple[int, int]:
+def without_notes(room: Scratch, first: int, last: int, words: Words, spare: Bytes, notes: Records) -> tuple[int, int]:
     """Copy a line without its citation marks, and note where they are; the length of what is left and their number are given."""
     size, count, at = 0, 0, first
     while at < last:
@@ -255,21 +230,19 @@ def _lead(room: Scratch, at: int, end: int, notes: Records) -> int:
 
 
 @kernel
-def _line(room: Scratch, spare: Scratch, span: tuple[int, int], classes: Classes, words: Words, out: Spans, found: Found) -> None:
+def _line(room: Scratch, spare: Scratch, span: tuple[int, int], classes: Classes, words: Words, found: Found) -> None:
     """Write the record of a line."""
     first, last = stripped(room.marks, span[0], span[1])
     record = found.lines[found.counts[0]]
     record[WORDS], record[LONGEST], sentences, flags = _scanned(room.text, room.marks, first, last, words)
     view, start, end, lead = room, first, last, first
     if flags & CITED:
-        end, count = _without_notes(room, first, last, words, spare.text, found.notes[found.counts[1] :])
+        end, count = without_notes(room, first, last, words, spare.text, found.notes[found.counts[1] :])
         lead = _lead(room, lead, last, found.notes[found.counts[1] : found.counts[1] + count])
         found.counts[1] += count
         classed(end, classes, spare)
         view, start = spare, 0
         _, _, sentences, flags = _scanned(spare.text, spare.marks, 0, end, words)
-    if words.rule == PEER:
-        sentences = sentences_of(view, out, peer_tokens(view.text, view.marks, (start, end), words.lexicon, out))
     if words.rule == PEER:
         record[FIRST], record[LAST], record[LEAD] = first, last, lead
     record[SENTENCES] = sentences
@@ -299,7 +272,6 @@ def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Words, foun
     for i in range(len(offsets) - 1):
         largest = max(largest, offsets[i + 1] - offsets[i])
     room, spare = scratch_for(largest), scratch_for(largest)
-    out = Spans(np.empty(largest + 1, np.int64), np.empty(largest + 1, np.int64), np.empty(STACK, np.int64))
     for i in range(len(offsets) - 1):
         size = offsets[i + 1] - offsets[i]
         load(data, offsets[i], offsets[i + 1], classes, room)
@@ -307,7 +279,7 @@ def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Words, foun
         while at <= size:
             end, following = _line_end(room, at, size, words.rule)
             found.lines[found.counts[0], START], found.lines[found.counts[0], STOPS_AT] = at, following
-            _line(room, spare, (at, end), classes, words, out, found)
+            _line(room, spare, (at, end), classes, words, found)
             found.counts[0] += 1
             at = following
         firsts[0, i + 1], firsts[1, i + 1] = found.counts
@@ -325,7 +297,12 @@ def lines(texts: pl.Series, rule: int = PAPER) -> pl.DataFrame:
     width = len(fields_by(rule))
     found = Found(np.empty((breaks + len(texts) + 1, width), np.uint32), np.empty((brackets + 1, 2), np.uint32), np.zeros(2, np.int64))
     firsts = np.zeros((2, len(texts) + 1), np.int64)
-    _measure(held.data, held.offsets, table()[0], _words(rule), found, firsts)
+    words = _words(rule)
+    _measure(held.data, held.offsets, table()[0], words, found, firsts)
+    if rule == PEER:
+        from tasks.text.peerlines import count_sentences
+
+        count_sentences(held, words, found, firsts)
     return pl.DataFrame([packed("lines_of", found.lines, firsts[0]), packed("notes_of", found.notes, firsts[1])])
 
 

@@ -279,26 +279,46 @@ def _paragraphs(size: int, room: Room, out: Counts) -> None:
 
 
 @kernel
-def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Lexicon, depth: int, out: Counts, styled: Counts) -> None:
+def _largest(offsets: Offsets) -> int:
     largest = 0
-    for i in range(len(out)):
+    for i in range(len(offsets) - 1):
         largest = max(largest, offsets[i + 1] - offsets[i])
-    room = _room_for(largest)
+    return int(largest)
+
+
+@kernel
+def _text(data: Bytes, span: tuple[int, int], classes: Classes, words: Lexicon, depth: int, room: Room, out: Counts) -> int:
+    """Measure one text as deep as is asked; the number of its words is given."""
+    size = span[1] - span[0]
+    out[CHARS] = load(data, span[0], span[1], classes, room.held)
+    count = _words(size, words, room, out)
+    if depth > WORDS_ALONE:
+        _signs(size, room.held, out)
+        _lines(size, room, out)
+        _paragraphs(size, room, out)
+    if depth == AND_GRAMS:
+        repeated(room.hashes, room.chars, count, PAPER, room.table, room.places, out[GRAMS:])
+    return count
+
+
+@kernel
+def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Lexicon, depth: int, out: Counts) -> None:
+    room = _room_for(_largest(offsets))
+    for i in range(len(out)):
+        _text(data, (offsets[i], offsets[i + 1]), classes, words, depth, room, out[i])
+
+
+@kernel
+def _measure_styled(data: Bytes, offsets: Offsets, classes: Classes, words: Lexicon, depth: int, out: Counts, styled: Counts) -> None:
+    """Measure style too: a kernel of its own, since compiling it takes as long as all the rest."""
+    room = _room_for(_largest(offsets))
     for i in range(len(out)):
         size = offsets[i + 1] - offsets[i]
-        out[i, CHARS] = load(data, offsets[i], offsets[i + 1], classes, room.held)
-        count = _words(size, words, room, out[i])
-        if depth > WORDS_ALONE:
-            _signs(size, room.held, out[i])
-            _lines(size, room, out[i])
-            _paragraphs(size, room, out[i])
-        if depth == AND_GRAMS:
-            repeated(room.hashes, room.chars, count, PAPER, room.table, room.places, out[i, GRAMS:])
-        if styled.shape[1]:
-            _kinds(count, words, room)
-            style(count, size, room.held, room.spans, room.kinds, room.chars, styled[i])
-            variety(room.hashes, count, room.table, styled[i])
-            dialogue(size, room.held, styled[i])
+        count = _text(data, (offsets[i], offsets[i + 1]), classes, words, depth, room, out[i])
+        _kinds(count, words, room)
+        style(count, size, room.held, room.spans, room.kinds, room.chars, styled[i])
+        variety(room.hashes, count, room.table, styled[i])
+        dialogue(size, room.held, styled[i])
 
 
 def structure(texts: pl.Series, *, lines: bool = True, repetition: bool = False, style: bool = False) -> pl.DataFrame:
@@ -314,7 +334,11 @@ def structure(texts: pl.Series, *, lines: bool = True, repetition: bool = False,
     rows = len(held.offsets) - 1
     depth = AND_GRAMS if repetition else AND_LINES if lines else WORDS_ALONE
     out, styled = np.zeros((rows, len(NAMES)), np.float64), np.zeros((rows, styles.WIDTH if style else 0), np.float64)
-    _measure(held.data, held.offsets, table()[0], lexicon(), depth, out, styled)
+    given = held.data, held.offsets, table()[0], lexicon(), depth
+    if style:
+        _measure_styled(*given, out, styled)
+    else:
+        _measure(*given, out)
     counted = pl.DataFrame(out.astype(np.uint32), schema=list(NAMES)).select(OF_DEPTH[depth])
     return counted.hstack(_style_columns(styled)) if style else counted
 

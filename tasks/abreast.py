@@ -16,6 +16,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+MOST = 4
+"""Cores that one process uses for frames: more are held by more memory and fed by one reader; workers use the rest."""
+
 _shares = threading.local()
 
 
@@ -25,8 +28,8 @@ def share_cores(by: int) -> None:
 
 
 def cores() -> int:
-    """Give how many cores the calling thread may use: POLARS_MAX_THREADS or all of the machine, shared with its like."""
-    return max(1, pl.thread_pool_size() // getattr(_shares, "by", 1))
+    """Give how many cores the calling thread may use: POLARS_MAX_THREADS or all of the machine, shared with its like, MOST at most."""
+    return max(1, min(pl.thread_pool_size(), MOST) // getattr(_shares, "by", 1))
 
 
 @functools.cache

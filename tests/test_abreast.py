@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.abreast import Behind, abreast, ahead, share_cores
+from tasks.abreast import MOST, Behind, abreast, ahead, cores, share_cores
 
 
 @pytest.fixture(params=[1, 3])
@@ -92,17 +92,17 @@ def test_what_is_done_behind_is_done_in_order_and_its_error_is_not_lost(count: i
 
 
 def test_shared_cores_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tasks.abreast import cores
-
-    monkeypatch.setattr("polars.thread_pool_size", lambda: 8)
+    monkeypatch.setattr("polars.thread_pool_size", lambda: 4)
     found: list[int] = []
 
     def look() -> None:
-        share_cores(3)
+        share_cores(2)
         found.append(cores())
 
     thread = threading.Thread(target=look)
     thread.start()
     thread.join()
     assert found == [2]
-    assert cores() == 8
+    assert cores() == 4
+    monkeypatch.setattr("polars.thread_pool_size", lambda: 64)
+    assert cores() == MOST

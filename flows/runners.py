@@ -89,7 +89,8 @@ class Pool:
 
 def _here(jobs: Sequence[Job], threads: int) -> list[dict[str, Any]]:
     """Run jobs in this process, some at a time."""
-    if threads == 1 or len(jobs) == 1:
+    threads = min(threads, len(jobs))
+    if threads == 1:
         return [_plain(run(job)) for job in jobs]
     with ThreadPoolExecutor(threads, initializer=share_cores, initargs=(threads,)) as executor:
         return [_plain(done) for done in executor.map(run, jobs)]
@@ -132,8 +133,9 @@ def _begin_worker() -> None:
 
 def notify(notice: str) -> None:
     """Show a notice, on stderr as all that is said on the way."""
-    sys.stderr.write(f"{notice}\n")
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.write(f"{notice}\n")
+        sys.stderr.flush()
 
 
 @contextmanager

@@ -67,17 +67,16 @@ def _taken(name: str, found: Sequence[Unit]) -> tuple[list[Unit], Counter[str]]:
 def _trimmed(
     scene: Scene, call: Call, step: SourceStep, dones: Sequence[Done]
 ) -> Generator[list[Job], list[Done], tuple[list[Shard], int]]:
-    """Lay a column beside the last shards where there are more rows than the limit; give the shards, and the rows beyond."""
+    """Lay a column beside the shards of the last job where there are more rows than the limit; give all shards, and the rows beyond."""
     limit = _limit(step).rows
-    made = [Shard(done.part(name)) for done in dones for name in done.report["texts"]]
-    beyond = left = max(sum(shard.text.rows for shard in made) - limit, 0) if limit else 0
-    place = len(made)
-    while left:
-        place -= 1
-        keep = max(made[place].text.rows - left, 0)
-        left -= made[place].text.rows - keep
-        (trimmed,) = yield [_trimming(scene, call, made[place], keep, step.pick)]
-        made[place] = made[place].beside(trimmed.part("columns.parquet"))
+    jobs = [[Shard(done.part(name)) for name in done.report["texts"]] for done in dones]
+    made = [shard for job in jobs for shard in job]
+    beyond = max(sum(shard.text.rows for shard in made) - limit, 0) if limit else 0
+    if beyond:
+        last = jobs[-1]
+        keep = sum(shard.text.rows for shard in last) - beyond
+        (trimmed,) = yield [_trimming(scene, call, last, keep, step.pick)]
+        made[-len(last) :] = [shard.beside(trimmed.part(f"columns-{number:05}.parquet")) for number, shard in enumerate(last)]
     return made, beyond
 
 
@@ -131,9 +130,9 @@ def _packed(step: SourceStep, units: list[Unit], limit: Limit, seed: int, max_by
     return pack(units, max_bytes, seed)
 
 
-def _trimming(scene: Scene, call: Call, shard: Shard, keep: int, pick: str) -> Job:
+def _trimming(scene: Scene, call: Call, shards: Sequence[Shard], keep: int, pick: str) -> Job:
     extra = {"keep": keep, "pick": pick}
-    return scene.site.job("trim", [call], [shard.digest, extra], draws=True, shards=(shard,), extra=extra)
+    return scene.site.job("trim", [call], [*(shard.digest for shard in shards), extra], draws=True, shards=tuple(shards), extra=extra)
 
 
 def _limit(step: SourceStep) -> Limit:

@@ -34,8 +34,11 @@ def cores() -> int:
 
 @functools.cache
 def _pool(purpose: str, threads: int) -> ThreadPoolExecutor:
-    """Give threads that last as long as the process: allocators keep memory for each thread that ever was."""
-    return ThreadPoolExecutor(threads, thread_name_prefix=f"dartboard-{purpose}")
+    """Give threads that last as long as the process: allocators keep memory for each thread that ever was.
+
+    Each has one core to itself, so that what is done in it is not done abreast again, which could wait for itself.
+    """
+    return ThreadPoolExecutor(threads, f"dartboard-{purpose}", share_cores, (MOST,))
 
 
 def abreast(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

@@ -73,6 +73,11 @@ def test_a_generator_that_is_left_early_leaves_nothing_running_and_no_thread_mor
     assert threading.active_count() - before <= 2 * count
 
 
+def test_what_is_done_abreast_may_be_so_inside_itself(count: int) -> None:
+    assert list(abreast(lambda number: list(abreast(str, range(number))), range(9))) == [list(map(str, range(n))) for n in range(9)]
+    assert count
+
+
 def test_what_is_done_behind_is_done_in_order_and_its_error_is_not_lost(count: int) -> None:
     del count
     done: list[int] = []

@@ -80,19 +80,24 @@ def _skips(skips: list[Skip], folder: Any) -> tuple[Any, FileInfo]:
 
 
 def trim(job: Job, steps: list[Step]) -> Done:
-    """Keep `keep` rows of a shard, drawn by id; the rest is beyond the limit."""
+    """Keep `keep` rows of some shards, drawn by id from all of them; the rest is beyond the limit."""
     from tasks.shards import read
     from tasks.store.keys import draw
     from tasks.text.hashing import chances
 
     del steps
     work = Place.at(job.work)
-    ids = pl.concat(read(work, job.shards[0], ["id"], dead=True))["id"]
+    shards = [pl.concat(read(work, shard, ["id"], dead=True))["id"] for shard in job.shards]
+    ids = pl.concat(shards)
     if job.extra["pick"] == "first":
         keep = pl.int_range(len(ids), eager=True) < job.extra["keep"]
     else:
         keep = chances(ids, draw(job.seed, job.calls[0].name) >> 1).rank("ordinal") <= job.extra["keep"]
+    start, files = 0, {}
     with spool_folder() as folder:
-        spool = ParquetSpool(folder / "columns.parquet")
-        spool.write(keep.alias("keep").to_frame())
-        return commit(work, job.key, {"columns.parquet": (spool.path, spool.finish())}, {})
+        for number, held in enumerate(shards):
+            spool = ParquetSpool(folder / f"columns-{number:05}.parquet")
+            spool.write(keep.slice(start, len(held)).alias("keep").to_frame())
+            files[spool.path.name] = (spool.path, spool.finish())
+            start += len(held)
+        return commit(work, job.key, files, {})

@@ -33,8 +33,7 @@ def survey(job: Job, steps: list[Step]) -> Done:
             found[rule].add(scored, low, high, job.extra["bounds"][rule] if rule in job.extra["failed"] else None)
     rows = pl.concat([rule.candidates for rule in found.values()]) if found else pl.DataFrame(schema={"row": pl.UInt32})
     shown = _excerpts(work, job, rows["row"].unique()) if job.extra["shown"] else None
-    told = {rule: {"bins": each.bins, "near": each.near(job.extra["bounds"][rule], shown)} for rule, each in found.items()}
-    return commit(work, job.key, {}, {"rules": told})
+    return commit(work, job.key, {}, {"rules": {rule: each.told(shown) for rule, each in found.items()}})
 
 
 class _Found:
@@ -60,12 +59,10 @@ class _Found:
         nearby = [nearest(held, bound, NEAREST) for bound in named]
         self.candidates = pl.concat(nearby).drop("far").unique("row", maintain_order=True)
 
-    def near(self, bounds: Sequence[float | None], excerpts: pl.DataFrame | None) -> list[dict[str, Any]]:
-        """Give the rows nearest to the bound at which most fail, with how their texts begin where that may be shown."""
-        near = nearest(self.candidates, failing_bound(self._failing, self._below, *bounds), NEAREST)
-        if excerpts is not None:
-            near = near.join(excerpts, on="row", how="left", maintain_order="left")
-        return near.drop("row").to_dicts()
+    def told(self, excerpts: pl.DataFrame | None) -> dict[str, Any]:
+        """Give what was found as plain data, with how the texts of rows begin where that may be shown."""
+        near = self.candidates if excerpts is None else self.candidates.join(excerpts, on="row", how="left", maintain_order="left")
+        return {"bins": self.bins, "failing": self._failing, "below": self._below, "near": near.drop("row").to_dicts()}
 
 
 def _close(scores: Scores, side: npt.NDArray[np.bool_], bound: float) -> npt.NDArray[np.bool_]:
@@ -114,7 +111,9 @@ def merged(surveys: Sequence[Mapping[str, Any]], ranges: Mapping[str, Sequence[f
         low, high = ranges[rule]
         held = [each[rule] for each in surveys]
         total = [[sum(pair) for pair in zip(*(each["bins"][place] for each in held), strict=True)] for place in range(BINS)]
-        near = sorted((row for each in held for row in each["near"]), key=lambda row: (row["far"], row["id"]))
+        failing, below = (sum(each[count] for each in held) for count in ("failing", "below"))
+        bound = failing_bound(failing, below, *bounds[rule])
+        near = sorted((row for each in held for row in each["near"]), key=lambda row: (abs(row["score"] - bound), row["id"]))
         sides = [[row for row in near if row["ok"] is side][:NEAREST] for side in (False, True)]
         told[rule] = {"low": low, "high": high, "bounds": bounds[rule], "bins": total, "near": [*sides[0], *sides[1]]}
     return told

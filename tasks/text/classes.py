@@ -1,11 +1,11 @@
 """Classes of Unicode code points, as one table that kernels look up."""
 
 import functools
+import hashlib
 import tempfile
 import unicodedata
 from contextlib import suppress
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -54,17 +54,28 @@ _ALONE = ((0x2E80, 0x2FDF), (0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF)
 @functools.cache
 def table() -> tuple[Classes, Lower]:
     """Give the class of each code point below LIMIT, and its simple lower case; worked out once per machine and version of Unicode."""
-    path = cache_folder() / f"classes-{unicodedata.unidata_version}.npz"
-    try:
-        with np.load(path) as held:
-            return held["classes"], held["lower"]
-    except (OSError, ValueError, KeyError, BadZipFile):
-        classes, lower = _worked_out()
+    path = cache_folder() / f"classes-{unicodedata.unidata_version}"
+    kept = _kept(path)
+    if kept is not None:
+        return kept
+    classes, lower = _worked_out()
+    data = classes.tobytes() + lower.tobytes()
     with suppress(OSError), tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        np.savez(file, classes=classes, lower=lower)
+        file.write(hashlib.sha256(data).digest() + data)
         file.close()
         Path(file.name).replace(path)
     return classes, lower
+
+
+def _kept(path: Path) -> tuple[Classes, Lower] | None:
+    """Give the tables that a file keeps; None where there is none, or where it is not as it was written."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    if len(data) != 32 + 6 * LIMIT or hashlib.sha256(data[32:]).digest() != data[:32]:
+        return None
+    return np.frombuffer(data, np.uint16, LIMIT, 32).copy(), np.frombuffer(data, np.uint32, LIMIT, 32 + 2 * LIMIT).copy()
 
 
 def _worked_out() -> tuple[Classes, Lower]:

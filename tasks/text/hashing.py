@@ -5,7 +5,7 @@ import polars as pl
 
 from tasks.text.arrow import Bytes, Hashes, Offsets, buffers
 from tasks.text.eights import load8
-from tasks.text.kernel import kernel
+from tasks.text.kernel import inlined, kernel
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 PRIME = np.uint64(0xC4CEB9FE1A85EC53)
@@ -39,6 +39,15 @@ def hash_range(data: Bytes, start: int, end: int, seed: np.uint64) -> np.uint64:
     return mix(total ^ mix(word ^ GOLDEN))
 
 
+@inlined
+def _stirred(total: np.uint64, eight: np.uint64) -> np.uint64:
+    """Take eight bytes into a hash; they are spread before they meet it, or the last of one eight would undo those of the next."""
+    eight *= GOLDEN
+    eight ^= eight >> np.uint64(32)
+    total = (total ^ eight) * PRIME
+    return total ^ (total >> np.uint64(29))
+
+
 @kernel
 def hash_bytes(text: Bytes, start: int, end: int) -> np.uint64:
     """Hash the bytes of a token or line, never to 0; eight bytes beyond it must be there.
@@ -48,11 +57,10 @@ def hash_bytes(text: Bytes, start: int, end: int) -> np.uint64:
     total = np.uint64(end - start) * GOLDEN
     at = start
     while at + 8 <= end:
-        total = (total ^ load8(text, at)) * PRIME
-        total ^= total >> np.uint64(32)
+        total = _stirred(total, load8(text, at))
         at += 8
     if at < end:
-        total = (total ^ (load8(text, at) & ((np.uint64(1) << np.uint64(8 * (end - at))) - np.uint64(1)))) * PRIME
+        total = _stirred(total, load8(text, at) & ((np.uint64(1) << np.uint64(8 * (end - at))) - np.uint64(1)))
     return max(mix(total), np.uint64(1))
 
 

@@ -54,7 +54,7 @@ class Lexicon(NamedTuple):
     hashes: Hashes
     kinds: Offsets
     stops: Hashes
-    """The hashes of stop words, each in a place of its own: bits 8 to 13."""
+    """The hashes of stop words, each in a place of its own by its lowest six bits."""
     lower: Lower
 
 
@@ -71,7 +71,7 @@ def hash_folded(text: Bytes, start: int, end: int, lower: Lower) -> tuple[np.uin
     size = end - start
     one = load8(text, start) & _mask(min(size, 8))
     two = load8(text, start + 8) & _mask(min(max(size - 8, 0), 8))
-    wide, total = one | two, np.uint64(size) * OTHER ^ folded(one) * GOLDEN ^ folded(two) * PRIME
+    wide, total = one | two, mix(np.uint64(size) * OTHER ^ folded(one)) ^ folded(two)
     for at in range(start + 16, end, 8):
         eight = load8(text, at) & _mask(min(end - at, 8))
         wide, total = wide | eight, mix(total) ^ folded(eight)
@@ -107,7 +107,7 @@ def kinds_of() -> dict[str, int]:
 @inlined
 def stop_of(value: np.uint64, stops: Hashes) -> np.uint64:
     """Give a hash's place among stop words as one bit; 0 where it is none."""
-    slot = (value >> np.uint64(8)) & np.uint64(63)
+    slot = value & np.uint64(63)
     return np.uint64(stops[np.int64(slot)] == value) << slot
 
 
@@ -132,7 +132,7 @@ def _stops() -> Hashes:
     found = np.zeros(64, np.uint64)
     for word in STOP_WORDS:
         value = hash_of(word)
-        slot = value >> 8 & 63
+        slot = value & 63
         assert not found[slot], f"{word}: its place is taken"
         found[slot] = value
     return found

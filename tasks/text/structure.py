@@ -157,7 +157,7 @@ def _signs(size: int, held: Scratch, out: Counts) -> None:
         newlines += ones(bytes_equal(text, at, NEWLINE))
         hashes += ones(bytes_equal(text, at, HASH))
         dots, three = bytes_equal(text, at, DOT), bytes_equal(text, at, 0xE2)
-        if dots & ((dots << ONE) | dots_before):
+        if dots & ((dots << ONE) | (dots_before >> TWO)):
             ellipses += ones(_thirds(dots, dots_before))
         if three:
             ellipses += ones(three & bytes_equal(text, at + 1, 0x80) & bytes_equal(text, at + 2, 0xA6))

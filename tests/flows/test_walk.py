@@ -1,5 +1,6 @@
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,18 @@ def test_one_large_file_gives_parts_of_bounded_size_and_the_same_rows(lines: Pat
     assert all(Path(part).exists() for part in parts(divided))
     assert divided.version == whole.version
     assert lines.exists()
+
+
+def test_a_limited_sample_is_of_the_whole_file_however_many_parts_it_gives(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "notes.zip", "w") as archive:
+        for number in range(200):
+            archive.writestr(f"{number:03}.txt", prose(number))
+    recipe = "name: z\nsteps:\n  rows: {use: files, path: notes.zip, limit: 30}\n  dataset: {use: write, format: jsonl}\n"
+    one, several = build(recipe, out="one"), build(recipe, out="several", shard_bytes=20_000)
+    assert several.version == one.version
+    ids = several.train.collect()["id"].to_list()
+    assert min(ids) < "rows/notes.zip#050.txt"
+    assert max(ids) > "rows/notes.zip#150.txt"
 
 
 def test_a_limit_is_kept_where_one_file_gives_several_parts(lines: Path) -> None:

@@ -3,7 +3,10 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 COUNT = """
@@ -39,3 +42,18 @@ def test_the_cache_is_named_by_the_code_even_where_numba_was_imported_before(tmp
 def test_where_nothing_can_be_kept_kernels_work_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert counted(tmp_path / "file")[-1] == "2"
+
+
+@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[:-1], lambda data: data[:99] + bytes([data[99] ^ 4]) + data[100:]])
+def test_a_table_that_is_not_as_it_was_written_is_made_again(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    counted(tmp_path)
+    (path,) = tmp_path.glob("*/classes-*")
+    good = path.read_bytes()
+    path.write_bytes(damage(good))
+    assert counted(tmp_path) == ["2"]
+    assert path.read_bytes() == good
+
+
+def test_functions_of_nobody_are_compiled_in_silence(tmp_path: Path) -> None:
+    nobody = "import numba, tasks.text.kernel\nspace = {}\nexec('def f(x): return x + 1', space)\nassert numba.njit(space['f'])(1) == 2"
+    assert counted(tmp_path, nobody)[-1] == "2"

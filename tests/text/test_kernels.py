@@ -1,5 +1,7 @@
 """Each kernel against a slow oracle in plain Python, over texts of every kind."""
 
+import string
+
 import numpy as np
 import polars as pl
 import pytest
@@ -13,6 +15,7 @@ from tasks.text.grams import PAPER
 from tasks.text.hashing import chances, hash_texts
 from tasks.text.kernel import kernel
 from tasks.text.lines import CURLY, LOREM, POLICY, SCRIPT, fields_by, lines
+from tasks.text.peer import peer_features
 from tasks.text.signatures import band_keys, jaccard, shingle_sets
 from tasks.text.structure import structure
 from tasks.text.windows import passages
@@ -43,6 +46,31 @@ def test_words_are_counted_as_the_oracle_counts(texts: list[str]) -> None:
 def test_structure_is_that_of_the_oracle(texts: list[str]) -> None:
     table = structure(pl.Series(texts, dtype=pl.String))
     assert table.to_dicts() == [structure_of(text) for text in texts]
+
+
+def test_runs_of_full_stops_are_counted_wherever_they_lie() -> None:
+    texts = ["a" * before + "." * dots + "b" * 70 for before in range(140) for dots in range(7)]
+    assert structure(pl.Series(texts))["ellipses"].to_list() == [structure_of(text)["ellipses"] for text in texts]
+
+
+def test_lines_that_differ_in_a_few_places_are_different() -> None:
+    signs = string.ascii_letters + string.digits
+    for form in (
+        "row-000{a}abc{b}xyz{b} and so on",
+        "{a}       {b}       {a}{b}",
+        "id={a}{b};id={b}{a};",
+        "0000000{a}0000000{b}0000000{a}",
+    ):
+        rows = sorted({form.format(a=a, b=b) for a in signs for b in signs})
+        found = structure(pl.Series(["\n".join(rows)]))
+        assert found["duplicate_lines"].item() == 0, form
+        assert peer_features(pl.Series(["\n".join(rows)]))["duplicate_lines"].item() == 0, form
+
+
+def test_long_words_that_differ_in_a_few_places_are_different() -> None:
+    for form in ("interna{a}ization{b}", "202601{a}{b}123456{a}{b}", "{a}{b}aaaaaaaaaaaaaaaa{b}{a}", "aaaaaaa{a}aaaaaaa{b}aaaaaaa{a}"):
+        held = sorted({form.format(a=a, b=b) for a in string.ascii_lowercase for b in string.ascii_lowercase})
+        assert structure(pl.Series([" ".join(held)]), style=True)["distinct_words"].item() == len(held), form
 
 
 WORDS = st.one_of(*(st.lists(st.sampled_from(words), max_size=40) for words in (["a", "bb", "ccc", "dd", "e"], ["a", "bb"], ["ccc"])))

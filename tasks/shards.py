@@ -48,13 +48,13 @@ def _verified(path: Path) -> Any:
     return pq.ParquetFile(path, page_checksum_verification=True)
 
 
-def whole(work: Place, part: Part, columns: Sequence[str] | None = None) -> pl.DataFrame:
-    """Read all of a part, or some of its columns, as one frame.
+def whole(work: Place, part: Part) -> pl.DataFrame:
+    """Read all of a part as one frame.
 
     Not by `pyarrow.parquet.read_table`, which would import pandas for it.
     """
     with open_part(work, part) as path, _verified(path) as file:
-        return _frame(file.read(columns=columns))
+        return _frame(file.read())
 
 
 def columns_of(work: Place, shard: Shard) -> pl.DataFrame:

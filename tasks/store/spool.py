@@ -19,7 +19,7 @@ from tasks.store.place import plainly
 LEVEL = 3
 """zstd level of the Parquet files of a dataset."""
 WORK_COMPRESSION = "lz4"
-"""And the compression of the work store, whose files are written and read once or twice: a fifth of a filter's time went into zstd."""
+"""And the compression of the work store, whose files are written and read once or twice: a tenth of a filter's time went into zstd."""
 DIFFERENT = frozenset({"id", "text", "input", "output", "rejected", "lines_of", "peer_lines_of"})
 """Columns whose values are hardly ever equal: a dictionary of them would be begun in vain."""
 GROUP_BYTES = 8_000_000

@@ -43,7 +43,7 @@ def strings(data: Bytes, offsets: Offsets) -> pl.Series:
 
 
 def numbers(values: Offsets) -> Any:
-    """Give whole numbers as an Arrow array. `pyarrow.array` would import pandas first, which takes a quarter of a second."""
+    """Give whole numbers as an Arrow array. `pyarrow.array` would import pandas first."""
     return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values, np.int64))])
 
 
@@ -54,7 +54,7 @@ Records = npt.NDArray[np.uint32]
 def packed(name: str, records: Records, firsts: Offsets) -> pl.Series:
     """Give records as a column of binaries, those from `firsts[i]` to `firsts[i + 1]` in row i: their numbers end to end, 4 bytes each.
 
-    A list of structs would say the same, but costs ten times as much to write and to read.
+    A list of structs would say the same, but takes longer to write and to read.
     """
     flat = np.ascontiguousarray(records, dtype="<u4")
     offsets = np.ascontiguousarray(firsts * (4 * records.shape[1]))

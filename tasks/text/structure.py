@@ -310,7 +310,7 @@ def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Lexicon, de
 
 @kernel
 def _measure_styled(data: Bytes, offsets: Offsets, classes: Classes, words: Lexicon, depth: int, out: Counts, styled: Counts) -> None:
-    """Measure style too: a kernel of its own, since compiling it takes as long as all the rest."""
+    """Measure style too: a kernel of its own, so that only who asks for it waits for its compilation."""
     room = _room_for(_largest(offsets))
     for i in range(len(out)):
         size = offsets[i + 1] - offsets[i]

@@ -16,7 +16,7 @@ from tasks.text.classes import BREAK, DIGIT, END, INNER, SPACE, Classes, decode,
 from tasks.text.eights import trailing_zeros
 from tasks.text.grams import PAPER, PEER
 from tasks.text.kernel import inlined, kernel
-from tasks.text.scratch import Scratch, after, before, classed, load, scratch_for, stripped
+from tasks.text.scratch import Scratch, after, before, classed, largest, load, scratch_for, stripped
 
 FIELDS = ("start", "end", "words", "longest", "sentences", "flags", "first", "last", "lead")
 """What is told of a line; the last three only by the rule PEER."""
@@ -268,10 +268,8 @@ def _counted(data: Bytes, start: int, end: int, rule: int) -> tuple[int, int]:
 
 @kernel
 def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Words, found: Found, firsts: Offsets) -> None:
-    largest = 0
-    for i in range(len(offsets) - 1):
-        largest = max(largest, offsets[i + 1] - offsets[i])
-    room, spare = scratch_for(largest), scratch_for(largest)
+    most = largest(offsets)
+    room, spare = scratch_for(most), scratch_for(most)
     for i in range(len(offsets) - 1):
         size = offsets[i + 1] - offsets[i]
         load(data, offsets[i], offsets[i + 1], classes, room)

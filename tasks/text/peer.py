@@ -13,7 +13,7 @@ from tasks.text.grams import PEER, Places, Table, known, places_for, repeated, t
 from tasks.text.hashing import hash_bytes
 from tasks.text.kernel import kernel
 from tasks.text.peertokens import STACK, Lexicon, Spans, lexicon, peer_tokens
-from tasks.text.scratch import PAD, Scratch, after, before, load, scratch_for, stripped
+from tasks.text.scratch import PAD, Scratch, after, before, largest, load, scratch_for, stripped
 from tasks.text.structure import ends_in_ellipsis
 from tasks.text.wordlists import STOP_WORDS
 
@@ -175,10 +175,8 @@ class Given(NamedTuple):
 
 @kernel
 def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Lexicon, stops: Hashes, given: Given, out: Counts) -> None:
-    largest = 0
-    for i in range(len(out)):
-        largest = max(largest, offsets[i + 1] - offsets[i])
-    held, room = _room_for(largest)
+    most = largest(offsets)
+    held, room = _room_for(most)
     for i in range(len(out)):
         size = offsets[i + 1] - offsets[i]
         out[i, CHARS] = load(data, offsets[i], offsets[i + 1], classes, held)

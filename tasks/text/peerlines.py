@@ -8,7 +8,7 @@ from tasks.text.classes import INNER, PUNCTUATION, STOP, Classes, table
 from tasks.text.kernel import kernel
 from tasks.text.lines import FIRST, LAST, OPEN, SENTENCES, Found, Words, without_notes
 from tasks.text.peertokens import STACK, Lexicon, Spans, lexicon, peer_tokens
-from tasks.text.scratch import Scratch, after, classed, load, scratch_for
+from tasks.text.scratch import Scratch, after, classed, largest, load, scratch_for
 
 
 @kernel
@@ -36,11 +36,9 @@ def _is_punctuation(room: Scratch, start: int, end: int) -> bool:
 
 @kernel
 def _count(data: Bytes, offsets: Offsets, classes: Classes, words: Words, listed: Lexicon, found: Found, firsts: Offsets) -> None:
-    largest = 0
-    for i in range(len(offsets) - 1):
-        largest = max(largest, offsets[i + 1] - offsets[i])
-    room, spare = scratch_for(largest), scratch_for(largest)
-    out = Spans(np.empty(largest + 1, np.int64), np.empty(largest + 1, np.int64), np.empty(STACK, np.int64))
+    most = largest(offsets)
+    room, spare = scratch_for(most), scratch_for(most)
+    out = Spans(np.empty(most + 1, np.int64), np.empty(most + 1, np.int64), np.empty(STACK, np.int64))
     for i in range(len(offsets) - 1):
         load(data, offsets[i], offsets[i + 1], classes, room)
         noted = firsts[1, i]

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.text.arrow import Bytes
+from tasks.text.arrow import Bytes, Offsets
 from tasks.text.blocks import BLOCK, high_bits
 from tasks.text.classes import INNER, SPACE, Classes, decode
 from tasks.text.kernel import kernel
@@ -88,3 +88,12 @@ def stripped(marks: Classes, start: int, end: int) -> tuple[int, int]:
     while end > start and marks[before(marks, end)] & SPACE:
         end = before(marks, end)
     return start, end
+
+
+@kernel
+def largest(offsets: Offsets) -> int:
+    """Give the bytes of the longest text."""
+    most = 0
+    for i in range(len(offsets) - 1):
+        most = max(most, offsets[i + 1] - offsets[i])
+    return int(most)

@@ -16,7 +16,7 @@ from tasks.text.hashing import hash_bytes
 from tasks.text.kernel import inlined, kernel
 from tasks.text.lexicon import Lexicon, hash_folded, kind_of, lexicon, stop_of
 from tasks.text.peertokens import Spans
-from tasks.text.scratch import PAD, Scratch, before, load, scratch_for
+from tasks.text.scratch import PAD, Scratch, before, largest, load, scratch_for
 from tasks.text.style import dialogue, style, variety
 
 NAMES = (
@@ -279,14 +279,6 @@ def _paragraphs(size: int, room: Room, out: Counts) -> None:
 
 
 @kernel
-def _largest(offsets: Offsets) -> int:
-    largest = 0
-    for i in range(len(offsets) - 1):
-        largest = max(largest, offsets[i + 1] - offsets[i])
-    return int(largest)
-
-
-@kernel
 def _text(data: Bytes, span: tuple[int, int], classes: Classes, words: Lexicon, depth: int, room: Room, out: Counts) -> int:
     """Measure one text as deep as is asked; the number of its words is given."""
     size = span[1] - span[0]
@@ -303,7 +295,7 @@ def _text(data: Bytes, span: tuple[int, int], classes: Classes, words: Lexicon, 
 
 @kernel
 def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Lexicon, depth: int, out: Counts) -> None:
-    room = _room_for(_largest(offsets))
+    room = _room_for(largest(offsets))
     for i in range(len(out)):
         _text(data, (offsets[i], offsets[i + 1]), classes, words, depth, room, out[i])
 
@@ -311,7 +303,7 @@ def _measure(data: Bytes, offsets: Offsets, classes: Classes, words: Lexicon, de
 @kernel
 def _measure_styled(data: Bytes, offsets: Offsets, classes: Classes, words: Lexicon, depth: int, out: Counts, styled: Counts) -> None:
     """Measure style too: a kernel of its own, so that only who asks for it waits for its compilation."""
-    room = _room_for(_largest(offsets))
+    room = _room_for(largest(offsets))
     for i in range(len(out)):
         size = offsets[i + 1] - offsets[i]
         count = _text(data, (offsets[i], offsets[i + 1]), classes, words, depth, room, out[i])

@@ -10,6 +10,7 @@ import polars as pl
 
 from flows.plan import Stage
 from flows.scene import DataFile, Phases, Result, Scene, addresses, report_of
+from flows.settling import barrier
 from flows.sourcing import source
 from flows.work.job import Job
 from flows.work.survey import joined, merged
@@ -22,7 +23,6 @@ from tasks.growth.strategy import ModelStep
 from tasks.published.layouts import laid_out
 from tasks.published.sink import Write
 from tasks.shards import Shard, summed
-from tasks.step import BarrierStep
 from tasks.store.commit import Done
 from tasks.store.keys import digest
 
@@ -34,7 +34,7 @@ def phases_of(stage: Stage, scene: Scene) -> Phases:
         "rows": _rows,
         "features": _features,
         "verdicts": _verdicts,
-        "barrier": _barrier,
+        "barrier": barrier,
         "gate": _gate,
         "model": _model,
         "sink": _sink,
@@ -125,24 +125,6 @@ def _places(scene: Scene, before: Result, dones: Sequence[Done]) -> list[dict[st
         }
         for shard, part, done in zip(before.shards, before.features, dones, strict=True)
     ]
-
-
-def _barrier(stage: Stage, scene: Scene) -> Phases:
-    (name,) = stage.steps
-    step = scene.plan.step(name)
-    assert isinstance(step, BarrierStep)
-    shards = scene.shards(stage)
-    call = scene.site.call(name)
-    extra = {"columns": scene.columns(stage)}
-    summaries = yield [scene.site.job("summary", [call], [shard.digest, extra], shards=(shard,), extra=extra) for shard in shards]
-    parts = tuple(done.part("summary.parquet") for done in summaries)
-    inputs = [[shard.digest, part.sha256] for shard, part in zip(shards, parts, strict=True)]
-    (settled,) = yield [scene.site.job("settle", [call], inputs, shards=shards, parts=parts, extra=extra)]
-    laid = tuple(shard.beside(settled.part(f"columns-{number:05}.parquet")) for number, shard in enumerate(shards))
-    report = settled.report
-    addresses = [scene.site.work.address(settled.part(file).path) for file in sorted(settled.files)]
-    told = report_of(scene, name, report["rows_in"], report["rows_out"], report["dropped"], parts={"verdicts": addresses})
-    return Result(laid, reports=(told | {key: report[key] for key in ("splits",) if key in report},))
 
 
 def _gate(stage: Stage, scene: Scene) -> Phases:

@@ -7,7 +7,7 @@ import polars as pl
 from pydantic import Field
 
 from tasks.frames import text_column
-from tasks.step import BarrierStep, Context, Names, Reread
+from tasks.step import BarrierStep, Context, Names
 from tasks.store.keys import draw
 
 LENGTH_BANDS = (250, 500, 1000, 2000, 4000, 8000)
@@ -65,17 +65,17 @@ class Select(BarrierStep):
             return pl.col(axis)
         return pl.col(text_column(columns)).str.len_chars().cut(list(LENGTH_BANDS)).cast(pl.String)
 
-    def settle(self, summaries: pl.DataFrame, context: Context, reread: Reread) -> pl.DataFrame:
+    def settle(self, rows: pl.DataFrame, pairs: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Fill cells in turns until the rows suffice."""
-        del context, reread
-        sizes = summaries.group_by("split").len().sort("split")
+        del context, pairs
+        sizes = rows.group_by("split").len().sort("split")
         shares = dict(zip(sizes["split"].to_list(), apportioned(self.rows, sizes["len"].to_list()), strict=True))
         turn = pl.col("chance").rank("ordinal").over("split", "cell")
-        ranked = summaries.with_columns(turn=turn)
-        place = pl.struct("turn", "chance", "cell", "part", "row").rank("ordinal").over("split")
+        ranked = rows.with_columns(turn=turn)
+        place = pl.struct("turn", "chance", "cell", "place").rank("ordinal").over("split")
         share = pl.col("split").replace_strict(shares, default=0, return_dtype=pl.Int64)
         keep = ranked.select(place <= share).to_series()
-        return summaries.select("part", "row", keep=keep, reason=pl.when(~pl.lit(keep)).then(pl.lit("not selected")))
+        return rows.select("place", keep=keep, reason=pl.when(~pl.lit(keep)).then(pl.lit("not selected")))
 
 
 def apportioned(rows: int, sizes: Sequence[int]) -> list[int]:

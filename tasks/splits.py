@@ -5,18 +5,19 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from tasks.dedup.components import Ids, components
-from tasks.dedup.near import Near, near_pairs, together
-from tasks.dedup.step import exact_hash
+from tasks.dedup.comparison import Comparison, exact_keys
+from tasks.dedup.near import Near
 from tasks.errors import Fault, GateError
 from tasks.frames import text_column
-from tasks.step import BarrierStep, Context, Names, Reread
+from tasks.step import BarrierStep, Context, Names
 from tasks.store.keys import draw
 
 Part = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
+Ids = npt.NDArray[np.int64]
 SPLITS = ("train", "validation", "test")
 
 
@@ -49,7 +50,7 @@ class Split(BarrierStep):
     """Share or number of rows for train; what is left when absent."""
     by: Names = ()
     """More columns whose equal values must not be divided."""
-    near: Near | Literal[False] = Near()
+    near: Near | Literal[False] = Near(recall=0.9999)
     """How alike two rows are that must not be divided; `false` looks for equal ones only."""
 
     def faults(self) -> Sequence[Fault]:
@@ -81,24 +82,25 @@ class Split(BarrierStep):
         """Ids, and what holds rows together."""
         return ["id", "group", "cluster", *self.by, *_texts(columns)]
 
+    def comparison(self, columns: Sequence[str]) -> Comparison | None:
+        """Near rows, by their texts or by input and output."""
+        return Comparison(tuple(_texts(columns)), self.near, exact=False) if self.near else None
+
     def summarise(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """Give each row the hashes of its group, its cluster, its text and its values of `by`, and its band keys."""
+        """Give each row the hashes of its group, its cluster, its text and its values of `by`."""
         del context
         from tasks.text.hashing import hash_texts
-        from tasks.text.signatures import band_keys
 
-        names = _texts(rows.columns)
+        (name, *_) = _texts(rows.columns)
         group = rows.select(pl.coalesce("group", "id")).to_series()
         ties = {"group": hash_texts(group)} | {f"by_{name}": _hash(rows, name) for name in (*self.by, "cluster") if name in rows.columns}
-        ties["same"] = rows.select(pl.when(pl.col(names[0]).is_not_null()).then(exact_hash([names[0]]))).to_series()
-        made = rows.select("row").with_columns(**ties)
-        return made.with_columns(band_keys(rows.select(together(names)).to_series(), *self.near.bands())) if self.near else made
+        same = exact_keys(rows.select(pl.col(name).fill_null("")))
+        ties["same"] = rows.with_columns(same=same).select(pl.when(pl.col(name).is_not_null()).then("same")).to_series()
+        return rows.select("row").with_columns(**ties)
 
-    def settle(self, summaries: pl.DataFrame, context: Context, reread: Reread) -> pl.DataFrame:
+    def settle(self, rows: pl.DataFrame, pairs: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Draw components into splits."""
-        rows = summaries.with_row_index("n")
-        alike = near_pairs(rows, _texts, self.near, reread) if self.near and rows.height else None
-        rows = rows.with_columns(component=pl.Series(_joined(summaries.drop("bands", strict=False), alike), dtype=pl.Int64))
+        rows = rows.with_columns(component=pl.Series(_joined(rows, pairs), dtype=pl.Int64))
         name = pl.col("group").min().alias("name")
         sizes = (
             rows.group_by("component")
@@ -109,7 +111,7 @@ class Split(BarrierStep):
         table = dict(zip(sizes["component"].to_list(), self._assign(sizes["rows"].to_list()), strict=True))
         split = rows["component"].replace_strict(table, return_dtype=pl.String) if table else pl.Series([], dtype=pl.String)
         keep = split.is_not_null()
-        return rows.select("part", "row", keep=keep, reason=pl.when(~keep).then(pl.lit("beyond train")), split=split)
+        return rows.select("place", keep=keep, reason=pl.when(~keep).then(pl.lit("beyond train")), split=split)
 
     def _assign(self, sizes: Sequence[int]) -> list[str | None]:
         """Give each component, in drawn order, its split; None: beyond a train that has an end."""
@@ -171,18 +173,18 @@ def _hash(rows: pl.DataFrame, name: str) -> pl.Series:
     return hash_texts(values).zip_with(values.is_not_null(), pl.Series([None], dtype=pl.UInt64))
 
 
-def _joined(ties: pl.DataFrame, alike: tuple[Ids, Ids] | None) -> Ids:
-    here = np.arange(ties.height, dtype=np.int64)
-    left, right = ([], []) if alike is None else ([alike[0]], [alike[1]])
-    for name in ties.columns:
-        if name not in ("part", "row"):
-            held = ties.with_row_index("n").select(
-                first=pl.when(pl.col(name).is_not_null()).then(pl.col("n").min().over(name)).otherwise(pl.col("n"))
-            )
-            first = held["first"].to_numpy().astype(np.int64)
-            left.append(here[first != here])
-            right.append(first[first != here])
-    return components(ties.height, np.concatenate(left), np.concatenate(right))
+def _joined(rows: pl.DataFrame, pairs: pl.DataFrame) -> Ids:
+    from tasks.text.joining import components
+
+    here = np.arange(rows.height, dtype=np.int64)
+    left, right = [pairs["left"].to_numpy().astype(np.int64)], [pairs["right"].to_numpy().astype(np.int64)]
+    for name in rows.columns:
+        if name in ("group", "same") or name.startswith("by_"):
+            first = pl.when(pl.col(name).is_not_null()).then(pl.col("n").min().over(name)).otherwise(pl.col("n"))
+            held = rows.with_row_index("n").select(first.alias("first"))["first"].to_numpy().astype(np.int64)
+            left.append(here[held != here])
+            right.append(held[held != here])
+    return components(rows.height, np.concatenate(left), np.concatenate(right))
 
 
 def _order(name: pl.Expr, context: Context) -> pl.Expr:

@@ -148,32 +148,59 @@ class RowStep(Step):
 class BarrierStep(Step):
     """A step that must see all rows: a summary a shard, then one settlement.
 
-    `summarise` sees the live rows of one shard and gives one row for each, with a `row` column
-    (its place in the shard) and what the settlement needs: hashes and numbers, never texts.
-    `settle` sees all summaries (`part` and `row` first, in order) and gives a frame with `part`,
-    `row` and the columns to lay beside the shards: `keep`, `reason`, `split`, `cluster` and the like.
+    `summarise` sees the live rows of one shard and gives one row for each, with a `row` column (its place in
+    the shard) and what the settlement needs: hashes and numbers, never texts. `settle` sees all summaries, in
+    order of `place` (part and row in one number), with `order`, a hash of the id, and gives a frame with `place`
+    and the columns to lay beside the shards: `keep`, `reason`, `split`, `cluster` and the like.
+
+    Where there is a `comparison`, `settle` is given the pairs of rows that are alike too: `left` and `right`
+    (numbers of summaries), `exact` and `similarity`; with `paired_only` it sees only rows of pairs, and the others are kept.
     """
 
     family: ClassVar[Family] = "barrier"
+    paired_only: ClassVar[bool] = False
+
+    def comparison(self, columns: Sequence[str]) -> "Comparing | None":
+        """Give how rows are compared with each other, where they are."""
+        del columns
+        return None
 
     def reads(self, columns: Sequence[str]) -> list[str]:
-        """Name the columns of the rows that `summarise` needs."""
+        """Name the columns of the rows that `summarise` and the comparison need, `id` among them."""
         raise NotImplementedError
 
     def summarise(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Reduce the rows of one shard to what the settlement needs."""
         raise NotImplementedError
 
-    def settle(self, summaries: pl.DataFrame, context: Context, reread: "Reread") -> pl.DataFrame:
+    def settle(self, rows: pl.DataFrame, pairs: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Decide over all rows at once."""
         raise NotImplementedError
 
 
-class Reread(Protocol):
-    """Read single rows again by (part, row), a shard at a time; only for verifying candidates."""
+class Comparing(Protocol):
+    """How rows are compared: see `tasks.dedup.comparison.Comparison`."""
 
-    def __call__(self, part: int, rows: Sequence[int]) -> pl.DataFrame:
-        """Give the rows at these places of the part."""
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns compared."""
+        ...
+
+    @property
+    def keys_a_row(self) -> int:
+        """About how many keys a row has."""
+        ...
+
+    def keys(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Give `key`, `row` and `order` for every key of every row."""
+        ...
+
+    def sets(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Give `row` and the set of shingles of each column."""
+        ...
+
+    def alike(self, pairs: pl.DataFrame, sets: pl.DataFrame) -> pl.DataFrame:
+        """Keep the pairs that are alike enough, with their `similarity`."""
         ...
 
 

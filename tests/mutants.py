@@ -57,11 +57,11 @@ MUTANTS = (
         "tests/steps/test_barriers.py::test_splits_are_whole_groups_near_their_shares_and_independent_of_shards",
     ),
     Mutant(
-        "a split divides near-duplicates", "tasks/splits.py", "if self.near and rows.height else None", "if False else None",
+        "a split divides near-duplicates", "tasks/splits.py", "exact=False) if self.near else None", "exact=False) if False else None",
         "tests/steps/test_barriers.py::test_nearly_equal_texts_are_never_on_both_sides_unless_that_is_wanted",
     ),
     Mutant(
-        "one column alike is enough", "tasks/dedup/near.py", "np.logical_and.reduce", "np.logical_or.reduce",
+        "one column alike is enough", "tasks/dedup/comparison.py", "reduce(np.minimum,", "reduce(np.maximum,",
         "tests/steps/test_barriers.py::test_columns_are_compared_each_by_itself",
     ),
     Mutant(
@@ -145,11 +145,11 @@ MUTANTS = (
         "tests/store/test_sftp.py::test_a_reader_finds_the_old_or_the_new_at_every_moment",
     ),
     Mutant(
-        "candidates are not verified", "tasks/dedup/near.py", ">= near.similarity for name", ">= 0 for name",
+        "candidates are not verified", "tasks/dedup/comparison.py", 'pl.col("similarity") >= self.similarity', 'pl.col("similarity") >= 0',
         "tests/steps/test_barriers.py::test_candidates_that_are_not_alike_enough_both_stay",
     ),
     Mutant(
-        "the keeper is anybody", "tasks/dedup/step.py", 'order = [pl.col("rank")]', 'order = [-pl.col("n").cast(pl.Int64)]',
+        "the keeper is anybody", "tasks/dedup/step.py", '.sort("rank", -pl', ".sort(-pl",
         "tests/steps/test_barriers.py::test_the_keeper_is_of_test_before_train_and_human_before_model",
     ),
     Mutant(

@@ -2,28 +2,55 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
 from flows.work.job import Job
-from tasks.shards import columns_of, counted, read, whole
-from tasks.step import BarrierStep, Step
+from tasks.dedup.comparison import places
+from tasks.exchange import spool_partitions
+from tasks.frames import MARKS
+from tasks.shards import Shard, columns_of, counted, groups, read, whole
+from tasks.step import BarrierStep, Comparing, Step
 from tasks.store.commit import Done, Part, commit
 from tasks.store.place import Place
 from tasks.store.spool import ParquetSpool, spool_folder
+from tasks.text.hashing import hash_texts
+
+PARTS = 1 << 32
+"""A place is the number of its part by this, and its row."""
 
 
 def summarise(job: Job, steps: list[Step]) -> Done:
-    """Summarise the live rows of one shard: places, hashes and numbers."""
+    """Summarise the live rows of one shard: places, hashes and numbers; and their keys, where rows are compared."""
     (step,) = steps
     assert isinstance(step, BarrierStep)
-    work = Place.at(job.work)
+    work, columns = Place.at(job.work), job.extra["columns"]
+    comparison = step.comparison(columns)
     with spool_folder() as folder:
-        spool = ParquetSpool(folder / "summary.parquet")
-        rows = 0
-        for frame in read(work, job.shards[0], ["row", *step.reads(job.extra["columns"])]):
-            spool.write(step.summarise(_with_marks(frame, step, job), job.context()))
+        spool, keys, rows = ParquetSpool(folder / "summary.parquet"), [], 0
+        for frame in read(work, job.shards[0], ["row", *step.reads(columns)]):
+            marked = _with_marks(frame, step, job).with_columns(order=hash_texts(frame["id"]))
+            summary = step.summarise(marked, job.context()).with_columns(marked["order"])
             rows += frame.height
-        return commit(work, job.key, {"summary.parquet": (spool.path, spool.finish())}, {"rows": rows})
+            if comparison:
+                keys.append(comparison.keys(marked))
+                summary = summary.with_columns(size=_size(marked, comparison))
+            spool.write(summary)
+        files = {"summary.parquet": (spool.path, spool.finish())}
+        report: dict[str, object] = {"rows": rows}
+        if comparison:
+            parted = pl.concat(keys).with_columns(partition=pl.col("key") % job.extra["partitions"]).sort("partition", maintain_order=True)
+            info, told = spool_partitions(folder / "keys.parquet", parted, "partition")
+            files["keys.parquet"] = (folder / "keys.parquet", info)
+            report["groups"] = told
+        return commit(work, job.key, files, report)
+
+
+def _size(rows: pl.DataFrame, comparison: Comparing) -> pl.Series:
+    """Give about how many bytes of text each row compares."""
+    texts = [name for name in comparison.columns if rows.schema[name] == pl.String]
+    sizes = [pl.col(name).str.len_bytes().fill_null(0).cast(pl.UInt32) for name in texts]
+    return rows.select(pl.sum_horizontal(pl.lit(1, pl.UInt32), *sizes)).to_series()
 
 
 def _with_marks(frame: pl.DataFrame, step: BarrierStep, job: Job) -> pl.DataFrame:
@@ -38,42 +65,74 @@ def _with_marks(frame: pl.DataFrame, step: BarrierStep, job: Job) -> pl.DataFram
 
 
 def settle(job: Job, steps: list[Step]) -> Done:
-    """Settle over all summaries; each shard gets its column part, and the rows named in verdicts."""
+    """Settle over the summaries; each shard gets its column part, and a barrier that compares rows verdicts on them."""
     (step,) = steps
     assert isinstance(step, BarrierStep)
     work = Place.at(job.work)
-    summaries = pl.concat([_summary(work, part, number) for number, part in enumerate(job.parts)], how="diagonal_relaxed")
-
-    def reread(part: int, rows: Sequence[int]) -> pl.DataFrame:
-        wanted = pl.Series(rows, dtype=pl.UInt32)
-        frames = read(work, job.shards[part], ["row", *step.reads(job.extra["columns"])])
-        return pl.concat([frame.filter(pl.col("row").is_in(wanted.implode())) for frame in frames])
-
-    settled = step.settle(summaries, job.context(), reread)
-    if settled.height != summaries.height:
-        raise AssertionError(f"{job.calls[0].name}: settled {settled.height} of {summaries.height} rows")
+    count = len(job.shards)
+    pairs = _pairs(work, job.parts[count:])
+    paired = pl.concat([pairs["left"], pairs["right"]]).unique() if step.paired_only else None
+    rows = _summaries(work, job.parts[:count], paired)
+    settled = step.settle(rows, _numbered(rows, pairs), job.context())
+    if settled.height != rows.height:
+        raise AssertionError(f"{job.calls[0].name}: settled {settled.height} of {rows.height} rows")
+    told = settled.with_columns(part=pl.col("place") // PARTS, row=(pl.col("place") % PARTS).cast(pl.UInt32)).drop("place")
+    evidence = [name for name in settled.columns if name not in ("place", "keep", "reason", *MARKS)]
     with spool_folder() as folder:
         files = {}
         for number, shard in enumerate(job.shards):
-            spool = ParquetSpool(folder / f"columns-{number:05}.parquet")
-            spool.write(_beside(columns_of(work, shard), settled.filter(pl.col("part") == number).drop("part")))
-            files[spool.path.name] = (spool.path, spool.finish())
+            beside = columns_of(work, shard).select("row", "keep")
+            laid = _laid(beside, told.filter(pl.col("part") == number).drop("part"), kept=step.paired_only)
+            for name, frame in (
+                ("columns", laid.drop(evidence)),
+                *((("verdicts", _verdicts(work, shard, beside, laid)),) if evidence else ()),
+            ):
+                spool = ParquetSpool(folder / f"{name}-{number:05}.parquet")
+                spool.write(frame)
+                files[spool.path.name] = (spool.path, spool.finish())
         lost = settled.filter(~pl.col("keep"))
-        return commit(
-            work,
-            job.key,
-            files,
-            {"rows_in": settled.height, "rows_out": settled.height - lost.height, "dropped": counted(lost), **_splits(settled)},
-        )
+        total = sum(part.rows for part in job.parts[:count])
+        report = {"rows_in": total, "rows_out": total - lost.height, "dropped": counted(lost), **_splits(settled)}
+        return commit(work, job.key, files, report)
 
 
-def _summary(work: Place, part: Part, number: int) -> pl.DataFrame:
-    return whole(work, part).select(pl.lit(number, dtype=pl.UInt32).alias("part"), pl.all())
+def _pairs(work: Place, parts: Sequence[Part]) -> pl.DataFrame:
+    """Read the pairs that were found: `left` and `right` places, `exact`, `similarity`."""
+    schema = {"left": pl.UInt64, "right": pl.UInt64, "exact": pl.Boolean, "similarity": pl.Float64}
+    found = [pl.DataFrame(schema=schema), *(whole(work, part) for part in parts)]
+    return (
+        pl.concat(found, how="diagonal")
+        .with_columns(pl.col("exact").fill_null(value=False), pl.col("similarity").fill_null(1.0))
+        .sort("left", "right")
+    )
 
 
-def _beside(rows: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
-    laid = rows.select("row").join(settled, on="row", how="left", maintain_order="left")
-    return laid.drop("row").with_columns(pl.col("keep").fill_null(value=False))
+def _summaries(work: Place, parts: Sequence[Part], paired: pl.Series | None) -> pl.DataFrame:
+    """Read the summaries of all rows, or of those that are paired, in order of place."""
+    frames = []
+    for number, part in enumerate(parts):
+        for frame in groups(work, part):
+            placed = frame.select(places(number, frame["row"]), pl.all().exclude("row"))
+            frames.append(placed if paired is None else placed.filter(pl.col("place").is_in(paired.implode())))
+    return pl.concat(frames, how="diagonal_relaxed")
+
+
+def _numbered(rows: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Name the rows of pairs by their numbers among the summaries."""
+    held = rows["place"].to_numpy()
+    return pairs.with_columns(pl.Series(side, np.searchsorted(held, pairs[side].to_numpy())).cast(pl.UInt64) for side in ("left", "right"))
+
+
+def _laid(beside: pl.DataFrame, settled: pl.DataFrame, *, kept: bool) -> pl.DataFrame:
+    """Lay what was settled row for row beside a shard; a row that was not settled is dropped already, or `kept`."""
+    laid = beside.select("row").join(settled, on="row", how="left", maintain_order="left")
+    return laid.drop("row").with_columns(pl.col("keep").fill_null(value=kept))
+
+
+def _verdicts(work: Place, shard: Shard, beside: pl.DataFrame, laid: pl.DataFrame) -> pl.DataFrame:
+    """Give the verdict on each row that came in, with its id."""
+    ids = pl.concat(frame.select("id") for frame in read(work, shard, ["id"]))
+    return ids.hstack(laid.filter(beside["keep"]).drop(name for name in MARKS if name in laid.columns))
 
 
 def _splits(settled: pl.DataFrame) -> dict[str, object]:

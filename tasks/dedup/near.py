@@ -1,19 +1,13 @@
-"""Near-duplicates among numbered rows: candidates from shared band keys, verified on the texts read again."""
+"""How near-duplicates are found: bands of MinHash signatures, chosen from the similarity and recall that are asked for."""
 
-from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import numpy as np
-import polars as pl
 from pydantic import Field
 
-from tasks.dedup.components import Ids
 from tasks.settings import Settings
-from tasks.step import Reread
 
-MAX_BUCKET = 200
-"""In a bucket of more rows than this, each is compared with the first eight and its two neighbours only."""
-FIRSTS = 8
+MOST_HASHES = 256
 
 
 class Near(Settings):
@@ -24,64 +18,33 @@ class Near(Settings):
     recall: Annotated[float, Field(ge=0.5, le=0.9999)] = 0.99
     """The share of pairs at exactly that similarity which are found."""
 
-    def bands(self, budget: int = 256) -> tuple[int, int]:
-        """Choose bands and rows: the most rows, so the fewest false candidates, that reach the recall.
+    def bands(self) -> tuple[int, int]:
+        """Choose bands and rows: of those that reach the recall the ones of least work, at most MOST_HASHES hashes a text.
 
-        P(found) = 1 - (1 - J^rows)^bands, with at most `budget` hashes a text.
+        P(found) = 1 - (1 - J^rows)^bands. Work is a band's key, exchanged and sorted, as that of 6 hashes, and a false
+        candidate, whose texts are read again, as that of 2,000: of 1 pair of similarity .3 and 100 of .1 for each text.
         """
-        for rows in range(16, 1, -1):
-            bands = int(np.ceil(np.log1p(-self.recall) / np.log1p(-(self.similarity**rows)))) if self.similarity < 1 else 1
-            if bands * rows <= budget:
-                return max(bands, 1), rows
-        return budget, 1
+        shapes = [(self._needed(rows), rows) for rows in range(1, 17)]
+        fitting = [(bands, rows) for bands, rows in shapes if bands * rows <= MOST_HASHES] or [(MOST_HASHES, 1)]
+        return min(fitting, key=lambda shape: (shape[0] * (shape[1] + 6) + 2000 * _strays(*shape), shape))
+
+    def _needed(self, rows: int) -> int:
+        if self.similarity == 1:
+            return 1
+        return max(1, int(np.ceil(np.log1p(-self.recall) / np.log1p(-(self.similarity**rows)))))
+
+    def found(self, similarity: float) -> float:
+        """Give the share of pairs of this similarity that become candidates."""
+        bands, rows = self.bands()
+        return float(1 - (1 - similarity**rows) ** bands)
+
+    def told(self) -> str:
+        """Say what will be found, for the plan."""
+        bands, rows = self.bands()
+        told = ", ".join(f"{self.found(j):.3g} of pairs at {j:.2f}" for j in sorted({self.similarity, min(self.similarity + 0.05, 1.0)}))
+        false = ", ".join(f"{self.found(j):.2g} at {j:.2f}" for j in (0.3, 0.5) if j < self.similarity)
+        return f"{bands} bands x {rows} hashes; expected to find {told}; false candidates, to be verified: {false or 'none'}"
 
 
-def together(names: Sequence[str]) -> pl.Expr:
-    """Give the expression of the compared columns as one text: what candidates are sought by."""
-    return pl.concat_str([said(name).fill_null("") for name in names], separator="\n").alias("text")
-
-
-def said(name: str) -> pl.Expr:
-    """Give a column as text; earlier turns as what each says, in order."""
-    if name != "turns":
-        return pl.col(name).cast(pl.String)
-    spoken = pl.concat_str(pl.element().struct.field("role"), pl.lit(": "), pl.element().struct.field("content"))
-    return pl.col(name).list.eval(spoken).list.join("\n").alias(name)
-
-
-Compared = Callable[[Sequence[str]], Sequence[str]]
-"""Names the columns to compare, given those of the rows."""
-
-
-def near_pairs(rows: pl.DataFrame, compared: Compared, near: Near, reread: Reread) -> tuple[Ids, Ids]:
-    """Give the pairs of rows, by their `n`, which are at least so similar in each of the compared columns.
-
-    `rows` have `part`, `row`, `n` (ascending) and `bands` of the columns together.
-    """
-    from tasks.text.signatures import jaccard, shingle_sets
-
-    left, right = _candidates(rows)
-    if not len(left):
-        return left, right
-    touched = np.unique(np.concatenate([left, right]))
-    place = rows.select("part", "row", "n").filter(pl.col("n").is_in(pl.Series(touched).implode()))
-    groups = place.group_by("part", maintain_order=True)
-    again = [reread(int(str(part)), group["row"].to_list()) for (part,), group in groups]
-    names = compared(again[0].columns)
-    texts = pl.concat([frame.select(said(name) for name in names) for frame in again])
-    a, b = np.searchsorted(touched, left), np.searchsorted(touched, right)
-    good = np.logical_and.reduce([jaccard(shingle_sets(texts[name].fill_null("")), a, b) >= near.similarity for name in names])
-    return left[good], right[good]
-
-
-def _candidates(rows: pl.DataFrame) -> tuple[Ids, Ids]:
-    flat = rows.select("n", "bands").explode("bands", empty_as_null=False).sort("bands", "n")
-    bucket = flat.with_columns(size=pl.len().over("bands"), place=pl.int_range(pl.len()).over("bands")).filter(pl.col("size") > 1)
-    small = bucket.filter(pl.col("size") <= MAX_BUCKET)
-    pairs = small.join(small, on="bands", suffix="_b").filter(pl.col("n") < pl.col("n_b")).select("n", "n_b")
-    large = bucket.filter(pl.col("size") > MAX_BUCKET)
-    heads = large.filter(pl.col("place") < FIRSTS)
-    to_heads = large.join(heads, on="bands", suffix="_b").filter(pl.col("n") != pl.col("n_b")).select("n", "n_b")
-    nexts = large.with_columns(n_b=pl.col("n").shift(-1).over("bands")).drop_nulls("n_b").select("n", "n_b")
-    both = pl.concat([pairs, to_heads, nexts]).unique(maintain_order=True).sort("n", "n_b")
-    return both["n"].to_numpy().astype(np.int64), both["n_b"].to_numpy().astype(np.int64)
+def _strays(bands: int, rows: int) -> float:
+    return sum(share * (1 - (1 - similarity**rows) ** bands) for similarity, share in ((0.3, 1), (0.1, 100)))

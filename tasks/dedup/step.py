@@ -1,28 +1,38 @@
 """`dedup`: of rows that say the same, one is kept."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from tasks.dedup.components import components
-from tasks.dedup.near import Near, near_pairs, said, together
+from tasks.dedup.comparison import Comparison, said
+from tasks.dedup.near import Near
 from tasks.frames import text_column
-from tasks.step import BarrierStep, Context, Names, Reread
+from tasks.settings import Settings
+from tasks.step import BarrierStep, Context, Names
 
-QUOTES = "\"'“”‘’«»„"
-MARKS = f".,;:!?…{QUOTES}"
+Ids = npt.NDArray[np.int64]
+RANKS = {"test": 0, "validation": 1}
+
+
+class Best(Settings):
+    """The row with the highest value of a column is kept."""
+
+    best: str
+    """A column of numbers; rows without one come last."""
 
 
 class Dedup(BarrierStep):
     """Keep one of the rows whose texts are the same, or nearly the same.
 
     Exact: equal when case, white space and sentence marks at the edges of words are set aside. `near`:
-    candidates from MinHash bands, each verified by the exact Jaccard similarity of their shingles, in
-    each of the columns compared. Which is kept:
+    candidates from MinHash bands, each verified by the exact Jaccard similarity of their shingles (of words, or
+    of characters where one has fewer than 20 words), in each of the columns compared. Which is kept:
     test before validation before train, human before rule before model, then `keep`. Dropped rows
-    name the one that they resemble in `duplicate_of`, and `cluster` joins them.
+    name a row that they resemble in `duplicate_of`: the one that is kept, or, unless `strict`, one that leads
+    to it. `cluster` joins them.
 
     ```yaml
     steps:
@@ -32,17 +42,21 @@ class Dedup(BarrierStep):
     ```
     """
 
+    paired_only: ClassVar[bool] = True
+
     use: Literal["dedup"] = "dedup"
     near: Near | None = None
     """Find near-duplicates too."""
     by: Names | None = None
     """The columns compared: `text`, or `system`, `turns`, `input` and `output` of pairs, unless named; null is like nothing."""
-    keep: Literal["longest", "first"] = "longest"
-    """Which of equals is kept, after split and generator are weighed."""
+    keep: Literal["longest", "first"] | Best = "longest"
+    """Which of equals is kept, after split and generator are weighed; `{best: column}`: the one with the highest value."""
+    strict: bool = False
+    """Drop a row only where it resembles the kept one itself, not by way of others."""
 
     def columns_read(self) -> dict[str, tuple[str, ...]]:
-        """The columns compared, where they are named."""
-        return {"by": self.by or ()}
+        """The columns compared, where they are named, and the one that tells the best."""
+        return {"by": self.by or (), **({"keep.best": (self.keep.best,)} if isinstance(self.keep, Best) else {})}
 
     def columns_after(self, before: frozenset[str]) -> frozenset[str]:
         """A cluster mark comes."""
@@ -53,77 +67,71 @@ class Dedup(BarrierStep):
             return list(self.by)
         return ["text"] if text_column(columns) == "text" else ["system", "turns", "input", "output"]
 
+    def comparison(self, columns: Sequence[str]) -> Comparison:
+        """Equal rows, and near ones where they are asked for, by the compared columns."""
+        return Comparison(tuple(self._compared(columns)), self.near)
+
     def reads(self, columns: Sequence[str]) -> list[str]:
         """The compared columns, and what decides who is kept."""
-        return ["id", "split", "generator", *self._compared(columns)]
+        best = [self.keep.best] if isinstance(self.keep, Best) else []
+        return ["id", "split", "generator", *best, *self._compared(columns)]
 
     def summarise(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """Give each row its exact hash, its band keys, and its rank as a keeper."""
+        """Give each row its id and its rank as a keeper, the lower the better."""
         del context
-        from tasks.text.signatures import band_keys
-
-        names = self._compared(rows.columns)
-        text = rows.select(together(names)).to_series()
         split = pl.col("split") if "split" in rows.columns else pl.lit(None, dtype=pl.String)
         maker = pl.col("generator").str.head(4) if "generator" in rows.columns else pl.lit(None, dtype=pl.String)
-        rank = split.replace_strict({"test": 0, "validation": 1}, default=2, return_dtype=pl.Int32) * 4
+        rank = split.replace_strict(RANKS, default=2, return_dtype=pl.Int32) * 4
         made = maker.replace_strict({"huma": 0, "rule": 1}, default=2, return_dtype=pl.Int32)
-        base = rows.select(
-            "row",
-            "id",
-            exact=pl.when(pl.all_horizontal(pl.col(names).is_null())).then(exact_hash(["id"])).otherwise(exact_hash(names)),
-            rank=rank + pl.when(maker.is_null()).then(0).otherwise(made),
-            length=text.str.len_bytes(),
-        )
-        return base.with_columns(band_keys(text, *self.near.bands()).alias("bands")) if self.near else base
+        rank += pl.when(maker.is_null()).then(0).otherwise(made)
+        return rows.select("row", "id", rank=rank, merit=self._merit(rows.columns).cast(pl.Float64))
 
-    def settle(self, summaries: pl.DataFrame, context: Context, reread: Reread) -> pl.DataFrame:
-        """Join equal rows, choose each component's keeper, and name it to the others."""
+    def _merit(self, columns: Sequence[str]) -> pl.Expr:
+        if isinstance(self.keep, Best):
+            return pl.col(self.keep.best).cast(pl.Float64, strict=False).fill_nan(None).fill_null(float("-inf"))
+        if self.keep == "first":
+            return pl.lit(0)
+        return pl.sum_horizontal(said(name).fill_null("").str.len_bytes().cast(pl.Int64) for name in self._compared(columns))
+
+    def settle(self, rows: pl.DataFrame, pairs: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """Choose who is kept of rows that are paired, and name to each dropped one a row that it resembles.
+
+        Equal rows are one while the near ones are joined: the best of them stands for all.
+        """
         del context
-        rows = summaries.with_row_index("n")
-        first = rows.select(pl.col("n").min().over("exact"))["n"].to_numpy().astype(np.int64)
-        here = np.arange(rows.height, dtype=np.int64)
-        left, right = here[first != here], first[first != here]
-        if self.near and rows.height:
-            more = near_pairs(rows, self._compared, self.near, reread)
-            left, right = np.concatenate([left, more[0]]), np.concatenate([right, more[1]])
-        labels = components(rows.height, left, right)
-        order = [pl.col("rank")] + ([-pl.col("length").cast(pl.Int64)] if self.keep == "longest" else []) + [pl.col("n")]
-        marked = rows.with_columns(label=pl.Series(labels)).with_columns(
-            keeper=pl.col("n").sort_by(order).first().over("label"), size=pl.len().over("label")
+        from tasks.text.joining import components, keepers
+
+        last = ["place"] if self.keep == "first" else ["order", "place"]
+        order = rows.with_row_index("n").sort("rank", -pl.col("merit"), *last)["n"].to_numpy().astype(np.int64)
+        equal, near = (pairs.filter(flag) for flag in ("exact", ~pl.col("exact")))
+        stands = components(rows.height, *_sides(equal))
+        best = np.full(rows.height, -1, np.int64)
+        best[stands[order[::-1]]] = order[::-1]
+        left, right = (stands[side] for side in _sides(near))
+        to = keepers(stands[order], left, right, strict=self.strict)[stands]
+        here, of = np.arange(rows.height), best[to]
+        labels = components(rows.height, *(np.concatenate(both) for both in zip(_sides(equal), (left, right), strict=True)))
+        told = pl.DataFrame({"a": stands, "b": to}).join(
+            _similarity(left, right, near["similarity"]), on=["a", "b"], how="left", maintain_order="left"
         )
-        clustered = marked.join(marked.select(n="n", keeper_id="id"), left_on="keeper", right_on="n", maintain_order="left")
-        keep = pl.col("keeper") == pl.col("n")
-        return clustered.select(
-            "part",
-            "row",
+        keep = pl.Series(of == here)
+        lost = pl.when(~keep)
+        return rows.select(
+            "place",
             keep=keep,
-            reason=pl.when(~keep).then(pl.lit("duplicate")),
-            duplicate_of=pl.when(~keep).then("keeper_id"),
-            cluster=pl.when(pl.col("size") > 1).then(pl.col("label").cast(pl.UInt64)),
+            reason=lost.then(pl.lit("duplicate")),
+            duplicate_of=lost.then(rows["id"][of]),
+            similarity=lost.then(told["similarity"].fill_null(1.0)),
+            cluster=pl.col("order").min().over(pl.Series(labels)),
         )
 
 
-def exact_hash(names: Sequence[str]) -> pl.Expr:
-    """Give the expression that is equal for rows whose columns say the same, each by itself.
-
-    Set aside are Unicode's composed and decomposed forms, case, runs of white space, sentence marks
-    at the ends of words and quotes around them; signs inside and between words count (2-3 is not 2*3).
-    A text of which nothing is left stands for itself.
-    """
-    plain = [_plain(said(name).fill_null("")) for name in names]
-    told = [part for text in plain for part in (text.str.len_bytes().cast(pl.String), text)]
-    return pl.concat_str(told, separator=":").map_batches(_hashed, return_dtype=pl.UInt64).alias("exact")
+def _sides(pairs: pl.DataFrame) -> tuple[Ids, Ids]:
+    return pairs["left"].to_numpy().astype(np.int64), pairs["right"].to_numpy().astype(np.int64)
 
 
-def _plain(text: pl.Expr) -> pl.Expr:
-    bare = text.str.normalize("NFC").str.to_lowercase()
-    bare = bare.str.replace_all(rf"[{MARKS}]+(\s|$)", " ").str.replace_all(rf"(^|\s)[{QUOTES}¿¡]+", " ")
-    bare = bare.str.replace_all(r"\s+", " ").str.strip_chars()
-    return pl.when(bare == "").then(text).otherwise(bare)
-
-
-def _hashed(texts: pl.Series) -> pl.Series:
-    from tasks.text.hashing import hash_texts
-
-    return hash_texts(texts)
+def _similarity(left: Ids, right: Ids, similarity: pl.Series) -> pl.DataFrame:
+    """Give the similarity of pairs in both directions, the highest where there are several."""
+    one = pl.DataFrame({"a": left, "b": right}).with_columns(similarity=similarity)
+    both = pl.concat([one, one.select(a="b", b="a", similarity="similarity")])
+    return both.group_by("a", "b").agg(pl.col("similarity").max())

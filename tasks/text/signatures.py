@@ -1,141 +1,85 @@
-"""Shingles and MinHash signatures, for finding near-duplicates.
-
-A text of at least MIN_WORDS words is the set of its word 5-grams; a shorter one is the set of its
-character 5-grams, in lower case with runs of white space as one space, so that short texts are
-compared too, signs and all, and never collapse by chance. The two kinds never meet: their hashes
-are seeded apart.
-"""
+"""MinHash signatures and their band keys, by which candidates for near-duplicates are found."""
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from tasks.text.arrow import Bytes, Counts, Hashes, Offsets, buffers
-from tasks.text.classes import SPACE, Classes, Lower, decode, table
-from tasks.text.grams import gram
+from tasks.text.arrow import Bytes, Hashes, Offsets, buffers
+from tasks.text.classes import Classes, Lower, table
 from tasks.text.hashing import GOLDEN, mix
-from tasks.text.kernel import kernel
-from tasks.text.words import word_hashes
+from tasks.text.kernel import inlined, kernel
+from tasks.text.scratch import largest
+from tasks.text.shingles import shingles_of, word_room
 
-SHINGLE = 5
-MIN_WORDS = 20
-"""Texts with fewer words than this are compared by characters."""
+Minima = npt.NDArray[np.uint32]
+NOTHING = np.uint32(0xFFFFFFFF)
+
+
+@inlined
+def _upper(shingle: np.uint64) -> np.uint32:
+    """Give the upper 32 of a shingle's 63 bits."""
+    return np.uint32((shingle >> np.uint64(31)) & np.uint64(0xFFFFFFFF))
 
 
 @kernel
-def _character_shingles(data: Bytes, start: int, end: int, classes: Classes, lower: Lower, out: Hashes) -> int:
-    held = np.empty(end - start + 1, np.uint64)
-    n = 0
-    at = start
-    spaced = True
-    while at < end:
-        point, width = decode(data, at)
-        at += width
-        if not classes[point] & SPACE:
-            held[n] = np.uint64(lower[point])
-            n += 1
-            spaced = False
-        elif not spaced:
-            held[n] = np.uint64(32)
-            n += 1
-            spaced = True
-    n -= spaced and n > 0
-    count = max(min(n, 1), n - SHINGLE + 1)
+def _signed(shingles: Hashes, factors: Minima, terms: Minima, out: Minima) -> None:
+    """Write the least value that each hash gives to any of the shingles.
+
+    A hash is odd factor x upper half of the shingle + term, modulo 2^32 (multiply-shift; Dietzfelbinger et al. 1997).
+    Four shingles at a time, so that what was found so far is loaded once for them; the last ones may be met again.
+    """
+    out[:] = NOTHING
+    last = len(shingles) - 1
+    for i in range(0, len(shingles), 4):
+        a, b = _upper(shingles[i]), _upper(shingles[min(i + 1, last)])
+        c, d = _upper(shingles[min(i + 2, last)]), _upper(shingles[min(i + 3, last)])
+        for k in range(len(out)):
+            factor, term = factors[k], terms[k]
+            one = min(np.uint32(factor * a + term), np.uint32(factor * b + term))
+            two = min(np.uint32(factor * c + term), np.uint32(factor * d + term))
+            out[k] = min(one, two, out[k])
+
+
+@kernel
+def _banded(signature: Minima, bands: int, rows: int, kind: int, out: Hashes) -> None:
+    for band in range(bands):
+        total = np.uint64(2 * band + kind + 1) * GOLDEN
+        for k in range(rows):
+            total = mix(total ^ np.uint64(signature[band * rows + k]))
+        out[band] = total
+
+
+@kernel
+def _keys(
+    data: Bytes, offsets: Offsets, classes: Classes, lower: Lower, hashes: tuple[Minima, Minima], shape: tuple[int, int]
+) -> tuple[Hashes, Offsets]:
+    bands, rows = shape
+    factors, terms = hashes
+    size, count = largest(offsets), len(offsets) - 1
+    room, held, signature = word_room(size), np.empty(2 * size + 16, np.uint64), np.empty(bands * rows, np.uint32)
+    out, ends, n = np.empty(2 * bands * count, np.uint64), np.zeros(count + 1, np.int64), 0
     for i in range(count):
-        total = GOLDEN
-        for k in range(min(SHINGLE, n)):
-            total = (total ^ held[i + k]) * GOLDEN
-        out[i] = mix(total ^ np.uint64(0x5348_4F52_5421))
-    return count
-
-
-@kernel
-def shingles_of(data: Bytes, start: int, end: int, classes: Classes, lower: Lower, out: Hashes) -> int:
-    """Write the shingle hashes of a text to `out` (as long as the text has bytes); give their number."""
-    count = word_hashes(data, start, end, classes, lower, out)
-    if count < MIN_WORDS:
-        return _character_shingles(data, start, end, classes, lower, out)
-    for i in range(count - SHINGLE + 1):
-        out[i] = gram(out, i, SHINGLE)
-    return count - SHINGLE + 1
-
-
-@kernel
-def _signatures(data: Bytes, offsets: Offsets, classes: Classes, lower: Lower, seeds: Hashes) -> Hashes:
-    rows = len(offsets) - 1
-    out = np.full((rows, len(seeds)), np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64)
-    for i in range(rows):
-        shingles = np.empty(offsets[i + 1] - offsets[i] + 8, np.uint64)
-        count = shingles_of(data, offsets[i], offsets[i + 1], classes, lower, shingles)
-        for s in range(count):
-            for k in range(len(seeds)):
-                value = (shingles[s] ^ seeds[k]) * GOLDEN
-                value ^= value >> np.uint64(32)
-                out[i, k] = min(out[i, k], value * np.uint64(0xC4CEB9FE1A85EC53))
-    return out
-
-
-@kernel
-def _bands(signatures: Hashes, bands: int, rows: int) -> Hashes:
-    out = np.empty((len(signatures), bands), np.uint64)
-    for i in range(len(signatures)):
-        for band in range(bands):
-            total = np.uint64(band + 1) * GOLDEN
-            for k in range(rows):
-                total = mix(total ^ signatures[i, band * rows + k])
-            out[i, band] = total
-    return out
-
-
-@kernel
-def _shingle_sets(data: Bytes, offsets: Offsets, classes: Classes, lower: Lower) -> tuple[Hashes, Offsets]:
-    out = np.empty(offsets[-1] - offsets[0] + 8, np.uint64)
-    ends = np.zeros(len(offsets), np.int64)
-    held = np.empty(offsets[-1] - offsets[0] + 8, np.uint64)
-    n = 0
-    for i in range(len(offsets) - 1):
-        count = shingles_of(data, offsets[i], offsets[i + 1], classes, lower, held)
-        unique = np.unique(held[:count])
-        out[n : n + len(unique)] = unique
-        n += len(unique)
+        words, characters = shingles_of(data, offsets[i], offsets[i + 1], classes, lower, room, held)
+        if words:
+            _signed(held[:words], factors, terms, signature)
+            _banded(signature, bands, rows, 0, out[n:])
+            n += bands
+        if characters:
+            _signed(held[words : words + characters], factors, terms, signature)
+            _banded(signature, bands, rows, 1, out[n:])
+            n += bands
         ends[i + 1] = n
     return out[:n].copy(), ends
 
 
-@kernel
-def _jaccard(hashes: Hashes, ends: Offsets, left: Offsets, right: Offsets) -> Counts:
-    out = np.empty(len(left), np.float64)
-    for pair in range(len(left)):
-        i, stop_i = ends[left[pair]], ends[left[pair] + 1]
-        j, stop_j = ends[right[pair]], ends[right[pair] + 1]
-        total = stop_i - i + stop_j - j
-        both = 0
-        while i < stop_i and j < stop_j:
-            a, b = hashes[i], hashes[j]
-            both += a == b
-            i += a <= b
-            j += b <= a
-        out[pair] = both / (total - both) if total > both else 1.0
-    return out
+def band_keys(texts: pl.Series, bands: int, rows: int) -> tuple[Hashes, Offsets]:
+    """Give the keys of each text, end to end, and where those of each begin: two texts are candidates when they share one.
 
-
-def band_keys(texts: pl.Series, bands: int, rows: int) -> pl.Series:
-    """Give each text its `bands` keys: two texts are candidates when they share one.
-
-    Texts of Jaccard similarity J share one with probability 1 - (1 - J^rows)^bands
-    (Broder 1997; Leskovec, Rajaraman and Ullman, chapter 3).
+    A text has `bands` keys of its words, as many of its characters, both, or, where it is empty, none. Texts of
+    Jaccard similarity J share one with probability 1 - (1 - J^rows)^bands (Broder 1997; Leskovec, Rajaraman
+    and Ullman, chapter 3).
     """
     held = buffers(texts)
-    seeds = np.array([mix(np.uint64(k + 1)) for k in range(bands * rows)], np.uint64)
-    keys = _bands(_signatures(held.data, held.offsets, *table(), seeds), bands, rows)
-    return pl.Series("bands", keys, dtype=pl.Array(pl.UInt64, bands)).cast(pl.List(pl.UInt64))
-
-
-def shingle_sets(texts: pl.Series) -> tuple[Hashes, Offsets]:
-    """Give the sorted distinct shingle hashes of each text, end to end, and where each begins."""
-    held = buffers(texts)
-    return _shingle_sets(held.data, held.offsets, *table())
-
-
-def jaccard(sets: tuple[Hashes, Offsets], left: Offsets, right: Offsets) -> Counts:
-    """Give the exact similarity of pairs of shingle sets, by their places in `sets`; two empty sets are equal."""
-    return _jaccard(*sets, left, right)
+    drawn = np.array([mix(np.uint64(k + 1)) for k in range(2 * bands * rows)], np.uint64).astype(np.uint32)
+    hashes = drawn[: bands * rows] | np.uint32(1), drawn[bands * rows :]
+    return _keys(held.data, held.offsets, *table(), hashes, (bands, rows))

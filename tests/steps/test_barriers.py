@@ -8,13 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.dedup.components import components
-from tasks.dedup.step import Dedup, Near
+from tasks.dedup.comparison import by_standing, met, places
+from tasks.dedup.near import Near
+from tasks.dedup.step import Dedup
 from tasks.errors import GateError
 from tasks.frames import conform
 from tasks.selection import Select, apportioned
 from tasks.splits import Split
 from tasks.step import BarrierStep, Context
+from tasks.text.hashing import hash_texts
+from tasks.text.joining import components
 from tests.texts import WORDS, prose
 
 
@@ -29,12 +32,41 @@ def settle(step: BarrierStep, rows: pl.DataFrame, shards: int = 2, seed: int = 0
     parts = [rows.slice(a, b - a).with_row_index("row") for a, b in zip(bounds, bounds[1:], strict=False)]
     context = Context("step", seed)
     wanted = set(step.reads(rows.columns)) | {"row"}
-    seen = [part.select([name for name in part.columns if name in wanted]) for part in parts]
+    seen = [part.select([name for name in part.columns if name in wanted]).with_columns(order=hash_texts(part["id"])) for part in parts]
     summaries = pl.concat(
-        [step.summarise(part, context).select(pl.lit(n, dtype=pl.UInt32).alias("part"), pl.all()) for n, part in enumerate(seen)]
+        [
+            step.summarise(part, context).with_columns(part["order"]).select(places(n, part["row"]), pl.all().exclude("row"))
+            for n, part in enumerate(seen)
+        ]
     )
-    settled = step.settle(summaries, context, lambda part, chosen: seen[part].filter(pl.col("row").is_in(list(chosen))))
-    return pl.concat([part.join(settled.filter(pl.col("part") == n), on="row", maintain_order="left") for n, part in enumerate(parts)])
+    pairs = alike(step, seen, rows.columns)
+    if step.paired_only:
+        paired = pl.concat([pairs["left"], pairs["right"]])
+        summaries = summaries.filter(pl.col("place").is_in(paired.implode()))
+    held = summaries["place"].to_numpy()
+    numbered = pairs.with_columns(pl.Series(side, np.searchsorted(held, pairs[side].to_numpy())) for side in ("left", "right"))
+    settled = step.settle(summaries, numbered, context)
+    laid = [
+        part.with_columns(places(n, part["row"])).join(settled, on="place", how="left", maintain_order="left")
+        for n, part in enumerate(parts)
+    ]
+    return pl.concat(laid).with_columns(pl.col("keep").fill_null(value=step.paired_only))
+
+
+def alike(step: BarrierStep, parts: list[pl.DataFrame], columns: list[str]) -> pl.DataFrame:
+    """Find the pairs as the flow does, with one partition and one block."""
+    comparison = step.comparison(columns)
+    schema = {"left": pl.UInt64, "right": pl.UInt64, "exact": pl.Boolean, "similarity": pl.Float64}
+    if comparison is None:
+        return pl.DataFrame(schema=schema)
+    keys = [(held := comparison.keys(part)).select("key", places(n, held["row"]), "order") for n, part in enumerate(parts)]
+    found = met(pl.concat(keys)).pairs
+    sets = pl.concat(
+        [(held := comparison.sets(part)).select(places(n, held["row"]), pl.all().exclude("row")) for n, part in enumerate(parts)]
+    )
+    near = comparison.alike(by_standing(found), sets)
+    both = [pl.DataFrame(schema=schema), found.filter("exact"), near]
+    return pl.concat(both, how="diagonal").with_columns(pl.col("exact").fill_null(value=False), pl.col("similarity").fill_null(1.0))
 
 
 def edited(text: str, places: list[int]) -> str:

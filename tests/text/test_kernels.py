@@ -1,6 +1,8 @@
 """Each kernel against a slow oracle in plain Python, over texts of every kind."""
 
+import re
 import string
+import unicodedata
 
 import numpy as np
 import polars as pl
@@ -16,7 +18,9 @@ from tasks.text.hashing import chances, hash_texts
 from tasks.text.kernel import kernel
 from tasks.text.lines import CURLY, LOREM, POLICY, SCRIPT, fields_by, lines
 from tasks.text.peer import peer_features
-from tasks.text.signatures import band_keys, jaccard, shingle_sets
+from tasks.text.sameness import same_hash
+from tasks.text.shingles import jaccard, shingle_sets
+from tasks.text.signatures import band_keys
 from tasks.text.structure import structure
 from tasks.text.windows import passages
 from tasks.text.words import count_words
@@ -174,9 +178,57 @@ def test_short_texts_are_compared_by_characters_and_never_collapse() -> None:
 
 def test_equal_texts_share_every_band_and_different_ones_none() -> None:
     texts = pl.Series([" ".join(f"w{n}" for n in range(60)), " ".join(f"w{n}" for n in range(60)), " ".join(f"v{n}" for n in range(60))])
-    bands = band_keys(texts, 10, 4).to_list()
-    assert bands[0] == bands[1]
-    assert not set(bands[0]) & set(bands[2])
+    keys, firsts = band_keys(texts, 10, 4)
+    one, two, other = (keys[a:b].tolist() for a, b in zip(firsts, firsts[1:], strict=False))
+    assert one == two
+    assert len(one) == 10
+    assert not set(one) & set(other)
+
+
+@pytest.mark.parametrize(("left", "right"), [(19, 20), (20, 19), (39, 41), (24, 20)])
+def test_texts_on_both_sides_of_a_bound_are_still_compared(left: int, right: int) -> None:
+    texts = pl.Series([" ".join(f"word{n}" for n in range(count)) for count in (left, right)])
+    keys, firsts = band_keys(texts, 40, 2)
+    assert set(keys[: firsts[1]].tolist()) & set(keys[firsts[1] :].tolist())
+    assert jaccard(shingle_sets(texts), np.array([0]), np.array([1]))[0] > 0.75
+
+
+def test_bands_find_as_many_pairs_as_is_computed() -> None:
+    draw = np.random.default_rng(5)
+    texts, similar = [], []
+    for n in range(1500):
+        held = [f"w{n}x{k}" for k in range(84)]
+        texts.append(" ".join(held))
+        for place in draw.choice(80, 3, replace=False) + 2:
+            held[place] = f"other{n}"
+        texts.append(" ".join(held))
+    left, right = np.arange(0, 3000, 2), np.arange(1, 3000, 2)
+    similar = jaccard(shingle_sets(pl.Series(texts)), left, right)
+    keys, firsts = band_keys(pl.Series(texts), 6, 4)
+    found = [
+        bool(set(keys[firsts[a] : firsts[a + 1]].tolist()) & set(keys[firsts[b] : firsts[b + 1]].tolist()))
+        for a, b in zip(left, right, strict=True)
+    ]
+    expected = 1 - (1 - similar**4) ** 6
+    assert abs(np.mean(found) - expected.mean()) < 4 * np.sqrt((expected * (1 - expected)).sum()) / len(left)
+
+
+def plainly(text: str) -> str:
+    """Say by regular expressions what an exact hash leaves of a text."""
+    bare = unicodedata.normalize("NFC", text)
+    quotes = "\"'«»" + "".join(map(chr, range(0x2018, 0x2020)))
+    kept = [re.sub(rf"[.,;:!?…{quotes}]+$", "", re.sub(rf"^[{quotes}¿¡]+", "", run)) for run in re.split(r"\s+", bare)]
+    said = " ".join(run for run in kept if run)
+    return said.lower() if said else bare
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.lists(st.text(st.sampled_from("aAéÉe\u0301 .,\"'¿—-\u3000\n\u2019“”…x1²"), max_size=90), min_size=2, max_size=4))
+def test_texts_share_an_exact_hash_where_they_say_the_same(texts: list[str]) -> None:
+    hashes = same_hash(pl.Series(texts)).to_list()
+    for one, a in zip(texts, hashes, strict=True):
+        for two, b in zip(texts, hashes, strict=True):
+            assert (a == b) == (plainly(one) == plainly(two)), (one, two)
 
 
 def test_of_eight_bytes_the_first_that_is_not_plain_is_marked() -> None:

@@ -1,0 +1,106 @@
+"""Barriers: summaries of all shards, the pairs of rows that are alike where rows are compared, and one settlement."""
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+from flows.plan import Stage
+from flows.scene import Phases, Result, Scene, report_of
+from flows.work.job import Call, Job
+from tasks.shards import Shard
+from tasks.step import BarrierStep
+from tasks.store.commit import Done, Part
+
+PARTITION_KEYS = 2_000_000
+"""Keys of rows that are sorted at once."""
+
+Pairs = Generator[list[Job], list[Done], tuple[tuple[Part, ...], dict[str, Any]]]
+
+
+def barrier(stage: Stage, scene: Scene) -> Phases:
+    """Summarise every shard, find the pairs where rows are compared, settle, and lay the outcome beside the shards."""
+    (name,) = stage.steps
+    step = scene.plan.step(name)
+    assert isinstance(step, BarrierStep)
+    shards, call = scene.shards(stage), scene.site.call(name)
+    extra: dict[str, Any] = {"columns": scene.columns(stage)}
+    comparison = step.comparison(extra["columns"])
+    counted = {"partitions": _partitions(sum(shard.text.rows for shard in shards) * comparison.keys_a_row)} if comparison else {}
+    summaries = yield [
+        scene.site.job("summary", [call], [shard.digest, extra, counted], shards=(shard,), extra=extra | counted) for shard in shards
+    ]
+    parts = tuple(done.part("summary.parquet") for done in summaries)
+    pairs, told = (yield from _compared(scene, call, extra, shards, summaries)) if comparison else ((), {})
+    inputs = [[shard.digest for shard in shards], [part.sha256 for part in (*parts, *pairs)], extra]
+    (settled,) = yield [scene.site.job("settle", [call], inputs, shards=shards, parts=(*parts, *pairs), extra=extra)]
+    laid = tuple(shard.beside(settled.part(f"columns-{number:05}.parquet")) for number, shard in enumerate(shards))
+    report = settled.report
+    addresses = [scene.site.work.address(settled.part(file).path) for file in sorted(settled.files) if file.startswith("verdicts")]
+    counts = report_of(scene, name, report["rows_in"], report["rows_out"], report["dropped"], parts={"verdicts": addresses})
+    return Result(laid, reports=(counts | {key: report[key] for key in ("splits",) if key in report} | told,))
+
+
+def _partitions(keys: int) -> int:
+    """Give a power of two, so that a few more rows rarely change it, and with it every key."""
+    count = 1
+    while count * PARTITION_KEYS < keys:
+        count *= 2
+    return count
+
+
+def _compared(scene: Scene, call: Call, extra: Mapping[str, Any], shards: Sequence[Shard], summaries: Sequence[Done]) -> Pairs:
+    """Find the pairs of rows that are equal or alike: the parts that hold them, and what is told of the search."""
+    job = scene.site.job
+    keys, groups = [done.part("keys.parquet") for done in summaries], [done.report["groups"] for done in summaries]
+    hashes = [part.sha256 for part in keys]
+    met = yield [
+        job("meet", [call], [hashes, value], named=False, parts=tuple(keys), extra={"groups": _only(groups, value), "partition": value})
+        for value in sorted({value for group in groups for value in group}, key=int)
+    ]
+    told = {name: sum(done.report[name] for done in met) for name in ("large_buckets", "large_bucket_rows")}
+    if not met:
+        return (), {"compared": told | {"candidates": 0, "alike": 0}}
+    sums, pairs = [done.part("summary.parquet") for done in summaries], [done.part("pairs.parquet") for done in met]
+    inputs = [[part.sha256 for part in (*sums, *pairs)], len(sums)]
+    (routed,) = yield [job("route", [call], inputs, named=False, parts=(*sums, *pairs), extra={"summaries": len(sums)})]
+    sets = yield from _shingled(scene, call, extra, shards, routed)
+    held = [routed.part("near.parquet"), *(done.part("sets.parquet") for _, done in sets)]
+    groups, numbers = [done.report["groups"] for _, done in sets], [number for number, _ in sets]
+    inputs = [[part.sha256 for part in held], numbers, dict(extra)]
+    alike = yield [
+        job(
+            "verify",
+            [call],
+            [inputs, blocks],
+            parts=tuple(held),
+            extra={
+                **extra,
+                "groups": [_only([routed.report["near"]], blocks)[0], *_only(groups, *blocks.split())],
+                "numbers": numbers,
+                "blocks": blocks,
+            },
+        )
+        for blocks in routed.report["near"]
+    ]
+    told |= {name: sum(done.report[name] for done in alike) for name in ("candidates", "alike")}
+    return (routed.part("exact.parquet"), *(done.part("alike.parquet") for done in alike)), {"compared": told}
+
+
+def _only(groups: Sequence[Mapping[str, int]], *values: str) -> list[dict[str, int]]:
+    """Give which row groups hold the partitions that a job reads."""
+    return [{value: group[value] for value in values if value in group} for group in groups]
+
+
+def _shingled(
+    scene: Scene, call: Call, extra: Mapping[str, Any], shards: Sequence[Shard], routed: Done
+) -> Generator[list[Job], list[Done], list[tuple[int, Done]]]:
+    """Have the shingles made of the rows that met others, in each shard that has some; with the shards' numbers."""
+    rows, groups = routed.part("rows.parquet"), routed.report["rows"]
+    numbers = sorted(map(int, groups))
+    sets = yield [
+        scene.site.job(
+            "shingle", [call], [shards[number].digest, rows.sha256, number, dict(extra)],
+            shards=(shards[number],), parts=(rows,), extra={**extra, "groups": [groups], "number": number},
+        )
+        for number in numbers
+    ]  # fmt: skip
+    return list(zip(numbers, sets, strict=True))

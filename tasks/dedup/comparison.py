@@ -1,0 +1,149 @@
+"""Comparing rows: keys by which alike ones meet, pairs of those that met, and their exact similarity."""
+
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import polars as pl
+
+from tasks.dedup.near import Near
+from tasks.text.arrow import Hashes, Offsets, packed, unpacked
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What of the rows is compared, and how.
+
+    Rows are near-duplicates where each of the columns is alike; candidates are sought by all of them together, end to end.
+    `exact`: rows of which each column says the same are pairs too.
+    """
+
+    columns: tuple[str, ...]
+    near: Near | None
+    exact: bool = True
+
+    @property
+    def keys_a_row(self) -> int:
+        """About how many keys a row has."""
+        return self.exact + (self.near.bands()[0] if self.near else 0)
+
+    @property
+    def similarity(self) -> float:
+        """How alike the rows of a pair are at least."""
+        return self.near.similarity if self.near else 1.0
+
+    def keys(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Give `key`, `row` and `order` for every key of every row; a row without any text has none.
+
+        The highest bit of a key tells that its rows are equal.
+        """
+        told = rows.filter(~pl.all_horizontal(pl.col(self.columns).is_null()))
+        held, texts = told.select("row", "order"), told.select(said(name).fill_null("") for name in self.columns)
+        found = [held.with_columns(key=exact_keys(texts))] if self.exact else []
+        if self.near:
+            found.append(_banded(held, texts.select(pl.concat_str(pl.all(), separator="\n")).to_series(), self.near))
+        return pl.concat(frame.select("key", "row", "order") for frame in found)
+
+    def sets(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Give `row` and, for each compared column, the set of its shingles as sorted hashes end to end."""
+        texts = rows.select(said(name).fill_null("") for name in self.columns)
+        return rows.select("row").with_columns(_packed(text) for text in texts)
+
+    def alike(self, pairs: pl.DataFrame, sets: pl.DataFrame) -> pl.DataFrame:
+        """Keep the pairs that are alike enough in the column which is least alike, with their `similarity`.
+
+        `sets` have the shingles of both rows, in order of `place`.
+        """
+        from tasks.text.shingles import jaccard
+
+        held = sets["place"].to_numpy()
+        left, right = (np.searchsorted(held, pairs[side].to_numpy()) for side in ("left", "right"))
+        similarity = reduce(np.minimum, [jaccard(_unpacked(sets[name]), left, right) for name in self.columns])
+        return pairs.with_columns(pl.Series("similarity", similarity)).filter(pl.col("similarity") >= self.similarity)
+
+
+def said(name: str) -> pl.Expr:
+    """Give a column as text; earlier turns as what each says, in order."""
+    if name != "turns":
+        return pl.col(name).cast(pl.String)
+    spoken = pl.concat_str(pl.element().struct.field("role"), pl.lit(": "), pl.element().struct.field("content"))
+    return pl.col(name).list.eval(spoken).list.join("\n").alias(name)
+
+
+def exact_keys(texts: pl.DataFrame) -> pl.Series:
+    """Give the key that is equal for rows whose columns say the same, each by itself."""
+    from tasks.text.buckets import EXACT
+    from tasks.text.hashing import GOLDEN
+    from tasks.text.sameness import same_hash
+
+    total = np.zeros(texts.height, np.uint64)
+    for text in texts:
+        total = (total ^ same_hash(text).to_numpy()) * GOLDEN
+        total ^= total >> np.uint64(32)
+    return pl.Series("key", total | EXACT, dtype=pl.UInt64)
+
+
+def _banded(rows: pl.DataFrame, texts: pl.Series, near: Near) -> pl.DataFrame:
+    from tasks.text.buckets import EXACT
+    from tasks.text.signatures import band_keys
+
+    keys, firsts = band_keys(texts, *near.bands())
+    of = np.repeat(np.arange(rows.height), np.diff(firsts))
+    return rows[of].with_columns(key=pl.Series(keys & ~EXACT, dtype=pl.UInt64))
+
+
+def _packed(texts: pl.Series) -> pl.Series:
+    from tasks.text.shingles import shingle_sets
+
+    hashes, firsts = shingle_sets(texts)
+    return packed(texts.name, hashes.astype("<u8").view(np.uint32).reshape(-1, 2), firsts)
+
+
+def _unpacked(sets: pl.Series) -> tuple[Hashes, Offsets]:
+    halves, firsts = unpacked(sets, 2)
+    return np.array(halves.reshape(-1), copy=True).view(np.uint64), np.ascontiguousarray(firsts)
+
+
+@dataclass(frozen=True)
+class Met:
+    """Pairs of rows that share a key: `left` and `right` places and whether they are `exact`; and what was not compared with all."""
+
+    pairs: pl.DataFrame
+    large: int = 0
+    """Buckets in which each row was compared with a few only."""
+    rows: int = 0
+    """Their rows."""
+
+
+def met(keys: pl.DataFrame) -> Met:
+    """Find the pairs among rows with keys: `key`, `place`, `order`.
+
+    Of equal rows the left one is the first by `order`, and stands for the others; of other pairs the one of the lower place.
+    """
+    from tasks.text.buckets import EXACT, bucket_pairs, shared
+
+    again = keys[shared(keys["key"].to_numpy())].sort("key", "order", "place")
+    held, place = again["key"].to_numpy(), again["place"].to_numpy()
+    left, right, large, rows = bucket_pairs(held)
+    exact, one, two = (held[left] & EXACT) != 0, place[left], place[right]
+    found = {"left": np.where(exact, one, np.minimum(one, two)), "right": np.where(exact, two, np.maximum(one, two)), "exact": exact}
+    return Met(pl.DataFrame(found).filter(pl.col("left") != pl.col("right")).unique().sort(pl.all()), large, rows)
+
+
+def places(part: int, rows: pl.Series) -> pl.Series:
+    """Give rows of a part as places: one number for both, in order of part and row."""
+    return (rows.cast(pl.UInt64) + (part << 32)).alias("place")
+
+
+def by_standing(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Give the pairs of rows that are not equal, each row in the place of the one that stands for it, none twice."""
+    equal = pairs.filter("exact").select(place="right", stands="left")
+    near = pairs.filter(~pl.col("exact")).select("left", "right")
+    for side in ("left", "right"):
+        near = (
+            near.join(equal, left_on=side, right_on="place", how="left")
+            .with_columns(pl.coalesce("stands", side).alias(side))
+            .drop("stands")
+        )
+    low, high = pl.min_horizontal("left", "right").alias("left"), pl.max_horizontal("left", "right").alias("right")
+    return near.select(low, high).filter(pl.col("left") != pl.col("right")).unique().sort("left", "right")

@@ -1,0 +1,86 @@
+"""Buckets: rows that share a key, and the pairs of them that are compared."""
+
+import numpy as np
+
+from tasks.text.arrow import Hashes, Offsets
+from tasks.text.hashing import GOLDEN
+from tasks.text.kernel import kernel
+
+LARGE = 200
+"""In a bucket of more rows than this, each is compared with the first FIRSTS and its two neighbours only."""
+FIRSTS = 8
+EXACT = np.uint64(1 << 63)
+"""The bit of keys whose rows are equal: each is paired with the first one only."""
+
+
+@kernel
+def _sift(keys: Hashes) -> Offsets:
+    size = 1024
+    while size < 8 * len(keys):
+        size *= 2
+    bits = 0
+    while (1 << bits) < size:
+        bits += 1
+    met, shift = np.zeros(size, np.uint8), np.uint64(64 - bits)
+    for k in range(len(keys)):
+        slot = (keys[k] * GOLDEN) >> shift
+        met[slot] = met[slot] << 1 | 1
+    out, n = np.empty(len(keys), np.int64), 0
+    for k in range(len(keys)):
+        out[n] = k
+        n += met[(keys[k] * GOLDEN) >> shift] > 1
+    return out[:n].copy()
+
+
+def shared(keys: Hashes) -> Offsets:
+    """Give the places of keys that come again, and of a few more: what is left to be sorted."""
+    return _sift(keys)
+
+
+@kernel
+def _count(keys: Hashes) -> tuple[int, int, int]:
+    pairs = large = rows = start = 0
+    for at in range(1, len(keys) + 1):
+        if at < len(keys) and keys[at] == keys[start]:
+            continue
+        size = at - start
+        if keys[start] & EXACT:
+            pairs += size - 1
+        elif size > LARGE:
+            large, rows = large + 1, rows + size
+            pairs += FIRSTS * (FIRSTS - 1) // 2 + (size - FIRSTS) * FIRSTS + size - FIRSTS - 1
+        else:
+            pairs += size * (size - 1) // 2
+        start = at
+    return pairs, large, rows
+
+
+@kernel
+def _pairs(keys: Hashes, left: Offsets, right: Offsets) -> None:
+    n = start = 0
+    for at in range(1, len(keys) + 1):
+        if at < len(keys) and keys[at] == keys[start]:
+            continue
+        size = at - start
+        most = 1 if keys[start] & EXACT else size if size <= LARGE else FIRSTS
+        for b in range(start + 1, at):
+            every = min(b - start, most)
+            for a in range(start, start + every):
+                left[n], right[n] = a, b
+                n += 1
+            if most == FIRSTS and b - start > FIRSTS:
+                left[n], right[n] = b - 1, b
+                n += 1
+        start = at
+
+
+def bucket_pairs(keys: Hashes) -> tuple[Offsets, Offsets, int, int]:
+    """Give the places of the pairs to compare among equal neighbours of sorted keys, and the number of large buckets and of their rows.
+
+    Rows of a bucket are in an order that says nothing of where they came from, so its first ones are the same for any
+    order of the rows.
+    """
+    count, large, rows = _count(keys)
+    left, right = np.empty(count, np.int64), np.empty(count, np.int64)
+    _pairs(keys, left, right)
+    return left, right, large, rows

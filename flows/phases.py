@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.decontaminating import decontaminate
 from flows.plan import Stage
 from flows.scene import DataFile, Phases, Result, Scene, addresses, report_of
 from flows.settling import barrier
@@ -17,7 +18,7 @@ from flows.work.survey import joined, merged
 from tasks.edits.redact import Redact
 from tasks.errors import GateError, usage
 from tasks.filters.sieve import Filter
-from tasks.frames import DOCUMENTS, MARKS, PAIRS, SCHEMAS
+from tasks.frames import DOCUMENTS, MARKS, PAIRS, SCHEMAS, UNWRITTEN
 from tasks.gate import Expect
 from tasks.growth.strategy import ModelStep
 from tasks.published.layouts import laid_out
@@ -35,6 +36,7 @@ def phases_of(stage: Stage, scene: Scene) -> Phases:
         "features": _features,
         "verdicts": _verdicts,
         "barrier": barrier,
+        "decontaminate": decontaminate,
         "gate": _gate,
         "model": _model,
         "sink": _sink,
@@ -219,7 +221,7 @@ def _empty(scene: Scene, name: str, columns: Sequence[str]) -> pl.DataFrame:
 def _written(scene: Scene, name: str) -> list[str]:
     (kind, before) = scene.plan.kinds[name], set(scene.plan.columns[name])
     schema = list(PAIRS if kind == "pairs" else DOCUMENTS)
-    return schema + sorted(before - set(PAIRS) - set(DOCUMENTS) - set(MARKS))
+    return schema + sorted(before - set(PAIRS) - set(DOCUMENTS) - UNWRITTEN)
 
 
 def _splits(tallies: Sequence[Done]) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from tasks.decontamination import Decontaminate
 from tasks.filters.sieve import Filter
 from tasks.frames import Kind
 from tasks.gate import Expect
@@ -13,7 +14,7 @@ from tasks.recipe import Recipe
 from tasks.step import BarrierStep, RowStep, SourceStep, Step
 from tasks.wiring import wire
 
-StageKind = Literal["source", "rows", "features", "verdicts", "barrier", "gate", "model", "sink"]
+StageKind = Literal["source", "rows", "features", "verdicts", "barrier", "decontaminate", "gate", "model", "sink"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Stage:
     """The recipe's steps that it carries out, in order."""
     needs: tuple[str, ...]
     """The stages whose results it takes."""
+    beside: tuple[str, ...] = ()
+    """Those whose results it looks at besides: a decontamination's items."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ def plan_of(recipe: Recipe) -> Plan:
         if chain is None:
             continue
         needs = tuple(giving[parent] for parent in recipe.parents(chain[0]))
-        made = _stages(recipe, chain, needs)
+        beside = tuple(giving[other] for other in recipe.steps[chain[0]].others().values() if other in giving)
+        made = _stages(recipe, chain, needs, beside)
         stages.extend(made)
         giving[chain[-1]] = made[-1].name
     columns, kinds = _columns(recipe, order)
@@ -64,7 +68,7 @@ def _chains(recipe: Recipe, order: list[str]) -> dict[str, tuple[str, ...]]:
     """Give each chain by its last step: row-wise steps fuse where one is all that reads the other."""
     readers: dict[str, list[str]] = {name: [] for name in order}
     for name in order:
-        for parent in recipe.parents(name):
+        for parent in (*recipe.parents(name), *recipe.steps[name].others().values()):
             readers[parent].append(name)
     held: dict[str, tuple[str, ...]] = {}
     for name in order:
@@ -79,13 +83,13 @@ def _chains(recipe: Recipe, order: list[str]) -> dict[str, tuple[str, ...]]:
     return held
 
 
-def _stages(recipe: Recipe, chain: tuple[str, ...], needs: tuple[str, ...]) -> list[Stage]:
+def _stages(recipe: Recipe, chain: tuple[str, ...], needs: tuple[str, ...], beside: tuple[str, ...]) -> list[Stage]:
     step = recipe.steps[chain[0]]
     name = "+".join(chain)
     if isinstance(step, Filter):
         features = Stage(f"{name}.features", "features", chain, needs)
         return [features, Stage(name, "verdicts", chain, (features.name,))]
-    return [Stage(name, _kind(step), chain, needs)]
+    return [Stage(name, _kind(step), chain, needs, beside)]
 
 
 def _kind(step: Step) -> StageKind:
@@ -93,6 +97,7 @@ def _kind(step: Step) -> StageKind:
         (SourceStep, "source"),
         (RowStep, "rows"),
         (BarrierStep, "barrier"),
+        (Decontaminate, "decontaminate"),
         (Expect, "gate"),
         (ModelStep, "model"),
         (Write, "sink"),

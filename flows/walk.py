@@ -76,7 +76,7 @@ def survey(plan: Plan, site: Site) -> Survey:
         raise Unknown(stage.name)
 
     for stage in plan.stages:
-        if any(need not in found.results for need in stage.needs):
+        if any(need not in found.results for need in (*stage.needs, *stage.beside)):
             found.states[stage.name] = "unknown"
             continue
         try:

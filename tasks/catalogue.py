@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from tasks.decontamination import Decontaminate
 from tasks.dedup.step import Dedup
 from tasks.edits.columns import Columns
 from tasks.edits.normalise import Normalise
@@ -35,7 +36,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     Scramble, Template, Transcode,
     Filter,
     Backtranslate, SelfInstruct,
-    Dedup, Split, Select, Expect,
+    Dedup, Decontaminate, Split, Select, Expect,
     Write,
 )  # fmt: skip
 GROUP = "dartboard.steps"

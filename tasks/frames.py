@@ -45,8 +45,10 @@ PAIRS: dict[str, pl.DataType] = {
     "generator": pl.String(),
     "imputed": pl.List(pl.String),
 }
-MARKS: dict[str, pl.DataType] = {"split": pl.String(), "cluster": pl.UInt64()}
+MARKS: dict[str, pl.DataType] = {"split": pl.String(), "cluster": pl.UInt64(), "contaminated": pl.String()}
 """Columns that barriers add and that later rows carry on."""
+UNWRITTEN = frozenset({"split", "cluster"})
+"""Those of them that a dataset tells by other means, or not at all."""
 
 SCHEMAS: dict[Kind, dict[str, pl.DataType]] = {"documents": DOCUMENTS, "pairs": PAIRS}
 EMPTY_LISTS = ("authors", "parents", "turns", "imputed")

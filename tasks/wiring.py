@@ -40,8 +40,9 @@ def wire(steps: Mapping[str, Step | None], models: Mapping[str, Any] | None) -> 
     names = list(steps)
     for place, name in enumerate(names):
         wiring.parents[name] = _parents(steps, names, place, wiring.faults)
+    wiring.faults.extend(_wrong_others(steps))
     _unread(steps, wiring)
-    wiring.order = _ordered(names, wiring)
+    wiring.order = _ordered(steps, wiring)
     if len(wiring.order) == len(names):
         _meet(steps, wiring)
     for name, step in steps.items():
@@ -75,6 +76,20 @@ def _parents(steps: Mapping[str, Step | None], names: list[str], place: int, fau
     return _above(steps, names, place, faults)
 
 
+def _wrong_others(steps: Mapping[str, Step | None]) -> list[Fault]:
+    """Name the steps that others refer to and that are not there, or give no rows."""
+    named = [(name, field, other) for name, step in steps.items() if step for field, other in step.others().items()]
+    absent = [
+        Fault(_at(name, field), "is no step of this recipe", other, nearest(other, steps))
+        for name, field, other in named
+        if other not in steps
+    ]
+    sinks = [(name, field, other) for name, field, other in named if isinstance(steps.get(other), Write)]
+    return absent + [
+        Fault(_at(name, field), "is a sink, which gives no rows", other, "Name the step before it.") for name, field, other in sinks
+    ]
+
+
 def _above(steps: Mapping[str, Step | None], names: list[str], place: int, faults: list[Fault]) -> tuple[str, ...]:
     name = names[place]
     if place == 0:
@@ -102,12 +117,14 @@ def _unread(steps: Mapping[str, Step | None], wiring: Wiring) -> None:
         wiring.faults.append(Fault("steps", "no step writes the dataset", remedy="End with `dataset: {use: write}`."))
 
 
-def _ordered(names: list[str], wiring: Wiring) -> list[str]:
+def _ordered(steps: Mapping[str, Step | None], wiring: Wiring) -> list[str]:
     done: list[str] = []
-    while more := [name for name in names if name not in done and all(parent in done for parent in wiring.parents[name])]:
+    names = list(steps)
+    needs = {name: (*wiring.parents[name], *_others(steps[name], steps)) for name in names}
+    while more := [name for name in names if name not in done and all(parent in done for parent in needs[name])]:
         done.append(more[0])
     rest = [name for name in names if name not in done]
-    cycle = _cycle(rest, wiring.parents)
+    cycle = _cycle(rest, needs)
     if cycle:
         wiring.faults.append(
             Fault(
@@ -117,6 +134,11 @@ def _ordered(names: list[str], wiring: Wiring) -> list[str]:
             )
         )
     return done
+
+
+def _others(step: Step | None, steps: Mapping[str, Step | None]) -> tuple[str, ...]:
+    """Give the steps that one refers to besides `from`, where they are there."""
+    return tuple(other for other in step.others().values() if other in steps) if step else ()
 
 
 def _cycle(rest: list[str], parents: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -56,12 +56,9 @@ def _size(rows: pl.DataFrame, comparison: Comparing) -> pl.Series:
 def _with_marks(frame: pl.DataFrame, step: BarrierStep, job: Job) -> pl.DataFrame:
     """Add marks that other branches carry and this shard does not, as nulls."""
     absent = [
-        name
-        for name in ("split", "cluster")
-        if name in job.extra["columns"] and name in step.reads(job.extra["columns"]) and name not in frame.columns
+        name for name in MARKS if name in job.extra["columns"] and name in step.reads(job.extra["columns"]) and name not in frame.columns
     ]
-    types = {"split": pl.String, "cluster": pl.UInt64}
-    return frame.with_columns(pl.lit(None, dtype=types[name]).alias(name) for name in absent)
+    return frame.with_columns(pl.lit(None, dtype=MARKS[name]).alias(name) for name in absent)
 
 
 def settle(job: Job, steps: list[Step]) -> Done:

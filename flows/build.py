@@ -16,6 +16,7 @@ import orjson
 
 from expectations.suites import load
 from flows.dataset import Dataset
+from flows.earlier import check_since
 from flows.plan import Plan, Stage, plan_of
 from flows.progress import Quiet, rows_table, steps_table, watcher
 from flows.publish import Published, publish
@@ -56,6 +57,7 @@ class Options:
     memory_bytes: int | None = None
     offline: bool = False
     shard_bytes: int = SHARD_BYTES
+    since: str = "latest"
 
 
 def prepared(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options) -> tuple[Plan, Site, Place]:
@@ -74,7 +76,8 @@ def prepared(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options
             raise usage("an http address cannot be written to", "Give a folder or a store such as s3://bucket/path.", place=flag, value=url)
         if url.startswith("memory://") and name != "direct":
             raise usage("memory:// is seen by one process only", "Use a folder, or --runner direct.", place=flag, value=url)
-    plan, site = plan_of(checked), Site(checked, work, options.offline, options.shard_bytes)
+    check_since(options.since, out, checked.name)
+    plan, site = plan_of(checked), Site(checked, work, options.offline, options.shard_bytes, out=out, since=options.since)
     site.check_inputs()
     _check_suites(checked, site)
     return plan, site, Place.at(out)
@@ -196,7 +199,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _command(parsed: argparse.Namespace) -> int:
     memory = parse_bytes(parsed.memory) if parsed.memory else None
-    options = Options(parsed.out, parsed.work, tuple(parsed.set), parsed.limit, parsed.runner, parsed.workers, memory, parsed.offline)
+    sets, workers = tuple(parsed.set), parsed.workers
+    options = Options(
+        parsed.out, parsed.work, sets, parsed.limit, parsed.runner, workers, memory, parsed.offline, since=parsed.since or "latest"
+    )
     plan, site, out = prepared(parsed.recipe, options)
     for warning in warnings(plan.recipe):
         print(f"warning: {warning}", file=sys.stderr)
@@ -272,6 +278,8 @@ def _show(dataset: Dataset, *, as_json: bool) -> None:
             file=sys.stderr,
         )
     for report in dataset.summary["steps"]:
+        if report.get("since"):
+            print(f"{report['name']}: splits are carried over from version {report['since']} (--since none draws afresh)", file=sys.stderr)
         for told in report.get("warned", ()):
             print(f"{report['name']}: {told}", file=sys.stderr)
     for partial in dataset.summary["partial"]:
@@ -314,6 +322,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--workers", type=int, metavar="N", help="workers (default: one a core)")
     add("--memory", metavar="SIZE", help="memory for all workers, as in 4GB")
+    add("--since", metavar="VERSION", help="carry splits over from `latest` (default, where there is one), a version's name, or `none`")
     add("--offline", action="store_true", help="refuse the network")
     add("--debug", action="store_true", help="show tracebacks")
     return parser

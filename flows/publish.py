@@ -11,11 +11,12 @@ from flows.plan import Plan
 from flows.scene import DataFile, Result
 from flows.workplace import Site
 from tasks.errors import CorruptError, GateError
+from tasks.filling import SPLITS
 from tasks.markup import write_yaml
 from tasks.published.card import card, configs_of
 from tasks.published.croissant import croissant
 from tasks.published.report import report
-from tasks.splits import SPLITS, Split
+from tasks.splits import Split
 from tasks.store.commit import open_part
 from tasks.store.keys import canonical, digest, short
 from tasks.store.place import Place

@@ -11,9 +11,10 @@ from pydantic import BaseModel, ValidationError
 
 from tasks.catalogue import catalogue
 from tasks.errors import Fault, RecipeError, usage
+from tasks.filling import SPLITS
 from tasks.markup import Marked, dotted, read_yaml
 from tasks.recipe import Header, Recipe
-from tasks.splits import SPLITS, Split
+from tasks.splits import Split
 from tasks.step import Step
 from tasks.wiring import nearest, wire
 

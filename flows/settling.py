@@ -3,8 +3,9 @@
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
+from flows.earlier import latest_version
 from flows.plan import Stage
-from flows.scene import Phases, Result, Scene, report_of
+from flows.scene import DataFile, Phases, Result, Scene, report_of
 from flows.work.job import Call, Job
 from tasks.shards import Shard
 from tasks.step import BarrierStep
@@ -31,12 +32,28 @@ def barrier(stage: Stage, scene: Scene) -> Phases:
     parts = tuple(done.part("summary.parquet") for done in summaries)
     pairs, told = (yield from _compared(scene, call, extra, shards, summaries)) if comparison else ((), {})
     inputs = [[shard.digest for shard in shards], [part.sha256 for part in (*parts, *pairs)], extra]
+    if step.carries and scene.site.since != "none":
+        (earlier,) = yield [_earlier(scene, call, inputs)]
+        pairs, told = (*pairs, earlier.part("earlier.parquet")), told | {"since": earlier.report["version"]}
+        inputs, extra = [*inputs, pairs[-1].sha256], extra | {"earlier": True}
     (settled,) = yield [scene.site.job("settle", [call], inputs, shards=shards, parts=(*parts, *pairs), extra=extra)]
     laid = tuple(shard.beside(settled.part(f"columns-{number:05}.parquet")) for number, shard in enumerate(shards))
     report = settled.report
     addresses = [scene.site.work.address(settled.part(file).path) for file in sorted(settled.files) if file.startswith("verdicts")]
     counts = report_of(scene, name, report["rows_in"], report["rows_out"], report["dropped"], parts={"verdicts": addresses})
-    return Result(laid, reports=(counts | {key: report[key] for key in ("splits",) if key in report} | told,))
+    files = (DataFile(f"splits/{name}.parquet", settled.part("splits.parquet"), "", ""),) if step.carries else ()
+    return Result(laid, files=files, reports=(counts | {key: report[key] for key in ("splits", "warned") if key in report} | told,))
+
+
+def _earlier(scene: Scene, call: Call, inputs: object) -> Job:
+    """Give the job that looks for splits to carry over.
+
+    Its key holds what the rows are, so a build that is repeated finds the version again that it went on from.
+    """
+    site, version = scene.site, scene.site.since
+    where = {"out": site.out, "dataset": scene.plan.recipe.name}
+    extra = where | {"version": latest_version(site.out, scene.plan.recipe.name, call.name) if version == "latest" else version}
+    return site.job("earlier", [call], [inputs, where, version], coded=False, extra=extra)
 
 
 def _partitions(keys: int) -> int:

@@ -68,6 +68,7 @@ class Overrides(BaseModel):
     address: str = Field(default="", title="Cluster address", description="Of a running Dask or Ray cluster.")
     workers: int | None = Field(default=None, title="Workers", description="One a core unless given.")
     memory: str = Field(default="", title="Memory", description="For all workers, as in 4GB.")
+    since: str = Field(default="latest", title="Since", description="Version whose splits are carried over: latest, a name, or none.")
     offline: bool = Field(default=False, title="Offline", description="Refuse the network.")
 
     def options(self, out: str, limit: int | None, runner: Runner) -> Options:
@@ -76,7 +77,7 @@ class Overrides(BaseModel):
         seed = [] if self.seed is None else [f"seed={self.seed}"]
         chosen = f"{runner.value}={self.address}" if self.address else runner.value
         memory = parse_bytes(self.memory) if self.memory else None
-        return Options(out, self.work or None, (*sets, *seed), limit, chosen, self.workers, memory, self.offline)
+        return Options(out, self.work or None, (*sets, *seed), limit, chosen, self.workers, memory, self.offline, since=self.since)
 
 
 def _cache_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:

@@ -32,6 +32,10 @@ class Site:
     shard_bytes: int = SHARD_BYTES
     today: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%d"))
     """The day for which sites are asked what there is."""
+    out: str = ""
+    """Where the dataset is published, and earlier versions of it are."""
+    since: str = "none"
+    """The version whose splits are carried over: its name, `latest` or `none`."""
     sample: bool = False
     """Whether sources give their first shard only, to see what would come of all."""
 

@@ -1,7 +1,7 @@
 """`decontaminate`: rows that hold items of another step, such as a test set, are dropped, cut or marked."""
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import polars as pl
 from pydantic import Field
@@ -9,9 +9,9 @@ from pydantic import Field
 from tasks.dedup.comparison import said
 from tasks.frames import CUTS, text_column
 from tasks.step import Family, Step
-from tasks.text.contamination import Known, find_runs, item_runs
-from tasks.text.cuts import cut
-from tasks.text.words import count_words
+
+if TYPE_CHECKING:
+    from tasks.text.contamination import Known
 
 HIT = {"row": pl.UInt32(), "column": pl.String(), "start": pl.Int64(), "end": pl.Int64(), "words": pl.UInt32(), "item": pl.UInt32()}
 
@@ -57,14 +57,18 @@ class Decontaminate(Step):
 
     def items(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Give the runs of words by which the items in `rows` are found: `hash`, `item` (the number of its row) and `length`."""
+        from tasks.text.contamination import item_runs
+
         runs = []
         for name in _texts(rows.columns):
             found = item_runs(rows.select(said(name)).to_series(), self.ngram)
             runs.append(found if name in ("text", "input") else found.filter(pl.col("length") == self.ngram))
         return pl.concat(runs)
 
-    def hits(self, rows: pl.DataFrame, known: Known) -> pl.DataFrame:
+    def hits(self, rows: pl.DataFrame, known: "Known") -> pl.DataFrame:
         """Give every span of `rows` that items have too: the columns of HIT, `row` counted from 0, in order."""
+        from tasks.text.contamination import find_runs
+
         found = [
             find_runs(rows.select(said(name)).to_series(), known).with_columns(column=pl.lit(name)).select(list(HIT))
             for name in _texts(rows.columns)
@@ -94,6 +98,9 @@ def first_hits(rows: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
 
 def _cut(rows: pl.DataFrame, hits: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     """Give the spans to cut out of each row's text, and whether a word is left and nothing else was hit."""
+    from tasks.text.cuts import cut
+    from tasks.text.words import count_words
+
     name = text_column(rows.columns)
     inside = pl.col("column") == name
     spans = hits.filter(inside).group_by("row", maintain_order=True).agg(pl.struct("start", "end").alias("cuts"))

@@ -45,7 +45,7 @@ PAIRS: dict[str, pl.DataType] = {
     "generator": pl.String(),
     "imputed": pl.List(pl.String),
 }
-MARKS: dict[str, pl.DataType] = {"split": pl.String(), "cluster": pl.UInt64(), "contaminated": pl.String()}
+MARKS: dict[str, pl.DataType] = {"split": pl.String(), "cluster": pl.UInt64(), "contaminated": pl.String(), "fold": pl.UInt8()}
 """Columns that barriers add and that later rows carry on."""
 UNWRITTEN = frozenset({"split", "cluster"})
 """Those of them that a dataset tells by other means, or not at all."""

@@ -1,6 +1,6 @@
 """`split`: rows divided into train, validation and test without dividing a group."""
 
-from collections import Counter
+import heapq
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
@@ -9,16 +9,22 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
+from tasks.carrying import STRADDLES, carried
 from tasks.dedup.comparison import Comparison, exact_keys
 from tasks.dedup.near import Near
-from tasks.errors import Fault, GateError
+from tasks.errors import Fault
+from tasks.filling import SPLITS, Wanted, filled
 from tasks.frames import text_column
-from tasks.step import BarrierStep, Context, Names
+from tasks.step import EARLIER, BarrierStep, Context, Names
 from tasks.store.keys import draw
 
-Part = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
 Ids = npt.NDArray[np.int64]
-SPLITS = ("train", "validation", "test")
+Part = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
+UNSEEN = "unseen"
+ORDERED = ("train", "validation", "test", UNSEEN)
+_LONG_AGO = -1_000_000
+LARGE = 0.1
+"""A component of more than this share of the rows is told of."""
 
 
 class Split(BarrierStep):
@@ -26,10 +32,13 @@ class Split(BarrierStep):
 
     Rows form a component where they share their group, a cluster of a `dedup` before, the same text
     or input, nearly the same text (or input and output), or a value of the columns in `by`.
-    Components are drawn by hash; one goes to test, else to validation, where that brings the part
+    Components are drawn by hash, or taken by `time`; one goes to test, else to validation, where that brings the part
     nearer to its share (below 1) or count of rows, and to train otherwise. Each part gets at least
     one component, or the build fails. Only a `train` that is given has an end; rows beyond it are
     dropped.
+
+    A later build carries over (`--since`): rows keep their splits, new ones join those they belong to, and a
+    new row that would tie two splits together is dropped as `straddles`.
 
     ```yaml
     steps:
@@ -40,6 +49,7 @@ class Split(BarrierStep):
     """
 
     draws: ClassVar[bool] = True
+    carries: ClassVar[bool] = True
 
     use: Literal["split"] = "split"
     validation: Part | None = None
@@ -52,6 +62,14 @@ class Split(BarrierStep):
     """More columns whose equal values must not be divided."""
     near: Near | Literal[False] = Near(recall=0.9999)
     """How alike two rows are that must not be divided; `false` looks for equal ones only."""
+    stratify: Names = ()
+    """Columns of which every combination of values gives its part to each split."""
+    unseen: dict[str, Names] = {}
+    """Cells held out whole, as a second test: `{source: [arxiv]}`. Rows of others that belong to them are dropped as `straddles`."""
+    time: str | None = None
+    """A column of dates (`2026`, `2026-11`, `2026-11-25…`): the newest components are the test, the next validation; without one: train."""
+    folds: Annotated[int, Field(ge=2, le=100)] | None = None
+    """Number the components of train from 0 in `fold`, as many rows to each as can be: for cross-validation."""
 
     def faults(self) -> Sequence[Fault]:
         """Shares must leave room, and at least one part besides train is needed."""
@@ -71,23 +89,24 @@ class Split(BarrierStep):
         return ()
 
     def columns_read(self) -> dict[str, tuple[str, ...]]:
-        """The columns that hold rows together."""
-        return {"by": self.by}
+        """The columns that hold rows together, or apart."""
+        named = {"by": self.by, "stratify": self.stratify, "unseen": tuple(self.unseen)}
+        return named | ({"time": (self.time,)} if self.time else {})
 
     def columns_after(self, before: frozenset[str]) -> frozenset[str]:
-        """The split comes."""
-        return before | {"split"}
+        """The split comes, and the fold."""
+        return before | {"split"} | ({"fold"} if self.folds else set())
 
     def reads(self, columns: Sequence[str]) -> list[str]:
-        """Ids, and what holds rows together."""
-        return ["id", "group", "cluster", *self.by, *_texts(columns)]
+        """Ids, and what holds rows together, or apart."""
+        return ["id", "group", "cluster", *(name for named in self.columns_read().values() for name in named), *_texts(columns)]
 
     def comparison(self, columns: Sequence[str]) -> Comparison | None:
         """Near rows, by their texts or by input and output."""
         return Comparison(tuple(_texts(columns)), self.near, exact=False) if self.near else None
 
     def summarise(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """Give each row the hashes of its group, its cluster, its text and its values of `by`."""
+        """Give each row the hashes of what ties it to others, its stratum, its day, and whether it is held out."""
         del context
         from tasks.text.hashing import hash_texts
 
@@ -96,70 +115,110 @@ class Split(BarrierStep):
         ties = {"group": hash_texts(group)} | {f"by_{name}": _hash(rows, name) for name in (*self.by, "cluster") if name in rows.columns}
         same = exact_keys(rows.select(pl.col(name).fill_null("")))
         ties["same"] = rows.with_columns(same=same).select(pl.when(pl.col(name).is_not_null()).then("same")).to_series()
-        return rows.select("row").with_columns(**ties)
+        if self.stratify:
+            cell = pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in self.stratify], separator="\x1f")
+            ties["stratum"] = hash_texts(rows.select(cell.alias("cell")).to_series())
+        held = [pl.col(name).cast(pl.String).is_in(list(values)) for name, values in self.unseen.items()]
+        day = {"day": _days(self.time)} if self.time else {}
+        return rows.select("row", unseen=pl.any_horizontal(pl.lit(value=False), *held).fill_null(value=False), **day).with_columns(**ties)
 
     def settle(self, rows: pl.DataFrame, pairs: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """Draw components into splits."""
-        rows = rows.with_columns(component=pl.Series(_joined(rows, pairs), dtype=pl.Int64))
-        name = pl.col("group").min().alias("name")
+        """Draw components into splits; those that hold rows of an earlier build, or rows that are held out, are settled before."""
+        rows = rows.with_row_index("n")
+        ties = _ties(rows, pairs)
+        settled = self._before(rows, ties, context)
+        left = rows.join(settled, on="n", how="anti")
+        drawn = self._drawn(left, ties, dict(settled.filter(pl.col("reason").is_null()).group_by("split").len().iter_rows()), context)
+        told = pl.concat([settled, drawn], how="diagonal").sort("n")
+        keep = told["reason"].is_null()
+        split = pl.when(keep).then(told["split"]).alias("split")
+        return rows.select(
+            "place",
+            keep=keep,
+            reason=told["reason"],
+            split=split,
+            component_rows=told["component_rows"],
+            **({"fold": told["fold"]} if self.folds else {}),
+        )
+
+    def told(self, settled: pl.DataFrame) -> list[str]:
+        """Say which component is large: the shares can be missed by so much, and little can be held out."""
+        most = settled["component_rows"].max() if settled.height else None
+        if not isinstance(most, int) or most <= LARGE * settled.height:
+            return []
+        return [f"one component holds {most:,} of {settled.height:,} rows: they share a group, a text, or nearly so, and stay together"]
+
+    def _before(self, rows: pl.DataFrame, ties: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """Give `n`, `split` and `reason` of rows whose split does not depend on a draw.
+
+        A row of an earlier build is known by what it says: its id may be the number of a line. One that was edited keeps its id's
+        split where nothing else ties it.
+        """
+        earlier = pl.DataFrame(schema=EARLIER) if context.earlier is None else context.earlier
+        said = earlier.drop_nulls("same").unique("same", keep="first", maintain_order=True).select("same", "split")
+        known = rows.select("n", "order", "same", "unseen").join(said, on="same", how="left", maintain_order="left")
+        known = known.with_columns(split=pl.coalesce("split", pl.when("unseen").then(pl.lit(UNSEEN))))
+        found = carried(ties, known.select("n", "order", "split"))
+        found = pl.concat([found, self._by_id(rows.join(found, on="n", how="anti"), ties, earlier)]).join(
+            rows.select("n", "unseen"), on="n"
+        )
+        stray = (pl.col("split") == UNSEEN) & ~pl.col("unseen") & ~pl.col("n").is_in(known.drop_nulls("split")["n"].implode())
+        return found.select("n", "split", reason=pl.when(stray).then(pl.lit(STRADDLES)).otherwise("reason"))
+
+    def _by_id(self, rows: pl.DataFrame, ties: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
+        """Give components that say nothing of an earlier build the split of their ids, test before validation before train."""
+        held = earlier.select("order", "split").unique("order", keep="first", maintain_order=True)
+        found = rows.select("n", "order").with_columns(component=_components(rows["n"], ties)).join(held, on="order", how="left")
+        rank = pl.col("split").replace_strict({name: place for place, name in enumerate(ORDERED)}, return_dtype=pl.Int64)
+        best = found.with_columns(rank=rank).with_columns(pl.col("split").sort_by("rank", nulls_last=False).last().over("component"))
+        return best.drop_nulls("split").select("n", "split", reason=pl.lit(None, pl.String))
+
+    def _drawn(self, rows: pl.DataFrame, ties: pl.DataFrame, held: Mapping[str, int], context: Context) -> pl.DataFrame:
+        """Give `n`, `split`, `reason` and `fold` of rows whose components are drawn."""
+        rows = rows.with_columns(component=_components(rows["n"], ties))
+        newest = [-pl.col("day").min().fill_null(_LONG_AGO)] if self.time else []
         sizes = (
             rows.group_by("component")
-            .agg(pl.len().alias("rows"), name)
+            .agg(pl.len().alias("rows"), name=pl.col("group").min(), newest=pl.min_horizontal(pl.lit(0), *newest), stratum=_stratum(rows))
             .with_columns(order=_order(pl.col("name"), context))
-            .sort("order", "name")
+            .sort("newest", "order", "name")
         )
-        table = dict(zip(sizes["component"].to_list(), self._assign(sizes["rows"].to_list()), strict=True))
-        split = rows["component"].replace_strict(table, return_dtype=pl.String) if table else pl.Series([], dtype=pl.String)
-        keep = split.is_not_null()
-        return rows.select("place", keep=keep, reason=pl.when(~keep).then(pl.lit("beyond train")), split=split)
+        wanted = {name: part for name in ("test", "validation") if (part := getattr(self, name)) is not None}
+        given = {name: count for name, count in held.items() if name in SPLITS}
+        strata = sizes["stratum"].to_list()
+        splits = filled(Wanted(wanted, self.train, bool(self.time), given), sizes["rows"].to_list(), strata)
+        table = sizes.select(
+            "component", "rows", split=pl.Series(splits, dtype=pl.String), fold=self._folds(sizes["rows"].to_list(), splits)
+        )
+        reason = pl.when(pl.col("split").is_null()).then(pl.lit("beyond train"))
+        return (
+            rows.select("n", "component")
+            .join(table, on="component", how="left")
+            .select("n", "split", "fold", reason=reason, component_rows="rows")
+        )
 
-    def _assign(self, sizes: Sequence[int]) -> list[str | None]:
-        """Give each component, in drawn order, its split; None: beyond a train that has an end."""
-        wanted = {name: self._rows(name, sum(sizes)) for name in ("test", "validation") if getattr(self, name) is not None}
-        self._refuse(len(sizes), sum(sizes), wanted)
-        filled = dict.fromkeys(wanted, 0)
-        result: list[str | None] = []
-        for size in sizes:
-            fitting = next((name for name in wanted if filled[name] + size / 2 <= wanted[name]), "train")
-            if fitting != "train":
-                filled[fitting] += size
-            result.append(fitting)
-        for name in (*wanted, "train"):
-            if name not in result:
-                result[_spared(result, sizes)] = name
-        return self._ended(result, sizes)
-
-    def _refuse(self, components: int, rows: int, wanted: Mapping[str, float]) -> None:
-        if components < len(wanted) + 1:
-            raise GateError(
-                f"split: {components} separate groups cannot fill {len(wanted) + 1} splits. Add rows of other groups, ask for "
-                "fewer splits, or hold less together: rows that share a group, a text or nearly so are never divided (`near`)."
-            )
-        if sum(wanted.values()) >= rows:
-            told = ", ".join(f"{name} {getattr(self, name)}" for name in wanted)
-            raise GateError(f"split: {told} leave nothing of {rows} rows to train on. Ask for fewer, or add rows.")
-
-    def _ended(self, splits: list[str | None], sizes: Sequence[int]) -> list[str | None]:
-        if self.train is None:
-            return splits
-        end, taken = self._rows("train", sum(sizes)), 0
-        for place, (split, size) in enumerate(zip(splits, sizes, strict=True)):
-            if split == "train" and taken and taken + size / 2 > end:
-                splits[place] = None
-            elif split == "train":
-                taken += size
-        return splits
-
-    def _rows(self, name: str, total: int) -> float:
-        share = getattr(self, name)
-        return share * total if isinstance(share, float) else float(share)
+    def _folds(self, sizes: Sequence[int], splits: Sequence[str | None]) -> pl.Series:
+        """Give each component of train the number of the fold that has the fewest rows so far."""
+        loads = [(0, fold) for fold in range(self.folds or 1)]
+        folds: list[int | None] = []
+        for size, split in zip(sizes, splits, strict=True):
+            folds.append(loads[0][1] if split == "train" else None)
+            if split == "train":
+                heapq.heapreplace(loads, (loads[0][0] + size, loads[0][1]))
+        return pl.Series("fold", folds, dtype=pl.UInt8)
 
 
-def _spared(splits: Sequence[str | None], sizes: Sequence[int]) -> int:
-    """Find the smallest component of a split that has others: what an empty split is given."""
-    counts = Counter(splits)
-    free = [place for place, split in enumerate(splits) if counts[split] > 1]
-    return min(free, key=lambda place: (sizes[place], place))
+def _stratum(rows: pl.DataFrame) -> pl.Expr:
+    """Give the stratum of a component: that of its first row by `order`."""
+    return pl.col("stratum").sort_by("order").first() if "stratum" in rows.columns else pl.lit(0)
+
+
+def _days(name: str) -> pl.Expr:
+    """Give a date as days since 1970; the first of the year or month where there is no more."""
+    told = pl.col(name).cast(pl.String).str.extract_groups(r"^\s*(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
+    parts = [told.struct.field(str(place)).fill_null("01") for place in (1, 2, 3)]
+    date = pl.concat_str(parts, separator="-").str.to_date("%Y-%m-%d", strict=False)
+    return pl.when(told.struct.field("1").is_not_null()).then(date.dt.epoch("d"))
 
 
 def _texts(columns: Sequence[str]) -> list[str]:
@@ -173,18 +232,32 @@ def _hash(rows: pl.DataFrame, name: str) -> pl.Series:
     return hash_texts(values).zip_with(values.is_not_null(), pl.Series([None], dtype=pl.UInt64))
 
 
-def _joined(rows: pl.DataFrame, pairs: pl.DataFrame) -> Ids:
+def _ties(rows: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Give `n` and `tie` of rows that something may tie to others; rows with the same tie belong together."""
+    held = [
+        pl.concat(
+            [pairs.select(n=pl.col(side).cast(pl.UInt32), value=pl.int_range(pl.len()).cast(pl.UInt64)) for side in ("left", "right")]
+        )
+    ]
+    held += [rows.select("n", value=name).drop_nulls() for name in rows.columns if name in ("group", "same") or name.startswith("by_")]
+    found, start = [], 0
+    for frame in held:
+        again = frame.filter(pl.col("value").is_duplicated())
+        found.append(again.select("n", tie=pl.col("value").rank("dense").cast(pl.Int64) + start))
+        start += again.height
+    return pl.concat(found)
+
+
+def _components(rows: pl.Series, ties: pl.DataFrame) -> pl.Series:
+    """Give each of the rows, numbers in order, the component that ties join it to."""
     from tasks.text.joining import components
 
-    here = np.arange(rows.height, dtype=np.int64)
-    left, right = [pairs["left"].to_numpy().astype(np.int64)], [pairs["right"].to_numpy().astype(np.int64)]
-    for name in rows.columns:
-        if name in ("group", "same") or name.startswith("by_"):
-            first = pl.when(pl.col(name).is_not_null()).then(pl.col("n").min().over(name)).otherwise(pl.col("n"))
-            held = rows.with_row_index("n").select(first.alias("first"))["first"].to_numpy().astype(np.int64)
-            left.append(here[held != here])
-            right.append(held[held != here])
-    return components(rows.height, np.concatenate(left), np.concatenate(right))
+    held = ties.join(rows.to_frame("n"), on="n", how="semi").sort("tie", "n")
+    next_to = held["tie"].shift(1) == held["tie"]
+    numbers = np.searchsorted(rows.to_numpy(), held["n"].to_numpy())
+    pairs = next_to.fill_null(value=False).to_numpy()
+    left, right = np.roll(numbers, 1)[pairs], numbers[pairs]
+    return pl.Series("component", components(len(rows), left, right))
 
 
 def _order(name: pl.Expr, context: Context) -> pl.Expr:

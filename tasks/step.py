@@ -28,6 +28,10 @@ def _is_file(annotation: Any) -> bool:
     return INPUT_FILE in getattr(annotation, "__metadata__", ()) or any(map(_is_file, get_args(annotation)))
 
 
+EARLIER = {"order": pl.UInt64(), "same": pl.UInt64(), "split": pl.String()}
+"""Hashes of a row's id and of its text or input, and its split."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What a verb may know besides its frame."""
@@ -37,6 +41,8 @@ class Context:
     seed: int = 0
     files: Mapping[str, str] = field(default_factory=dict)
     """Contents of the step's input files, by field; of model files the sha256."""
+    earlier: pl.DataFrame | None = None
+    """For a split, the rows of an earlier build: the columns of EARLIER."""
 
 
 class Step(Settings):
@@ -159,6 +165,8 @@ class BarrierStep(Step):
 
     family: ClassVar[Family] = "barrier"
     paired_only: ClassVar[bool] = False
+    carries: ClassVar[bool] = False
+    """Whether what it settles is carried over to later builds: its summaries have `same` then, a hash of what a row says."""
 
     def comparison(self, columns: Sequence[str]) -> "Comparing | None":
         """Give how rows are compared with each other, where they are."""
@@ -172,6 +180,11 @@ class BarrierStep(Step):
     def summarise(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Reduce the rows of one shard to what the settlement needs."""
         raise NotImplementedError
+
+    def told(self, settled: pl.DataFrame) -> list[str]:
+        """Say what whoever builds should know of what was settled."""
+        del settled
+        return []
 
     def settle(self, rows: pl.DataFrame, pairs: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Decide over all rows at once."""

@@ -28,6 +28,7 @@ KINDS = {
     "items": "flows.work.decontaminating:gather_items",
     "exam": "flows.work.decontaminating:join_items",
     "decontaminate": "flows.work.decontaminating:decontaminate",
+    "earlier": "flows.work.barriers:find_earlier",
     "settle": "flows.work.barriers:settle",
     "gate": "flows.work.gates:run_gate",
     "model": "flows.work.models:ask_model",

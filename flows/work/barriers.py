@@ -1,6 +1,7 @@
 """Barriers: a summary of each shard, then one settlement laid beside all of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -10,7 +11,7 @@ from tasks.dedup.comparison import places
 from tasks.exchange import spool_partitions
 from tasks.frames import MARKS
 from tasks.shards import Shard, columns_of, counted, groups, read, whole
-from tasks.step import BarrierStep, Comparing, Step
+from tasks.step import EARLIER, BarrierStep, Comparing, Step
 from tasks.store.commit import Done, Part, commit
 from tasks.store.place import Place
 from tasks.store.spool import ParquetSpool, spool_folder
@@ -67,10 +68,12 @@ def settle(job: Job, steps: list[Step]) -> Done:
     assert isinstance(step, BarrierStep)
     work = Place.at(job.work)
     count = len(job.shards)
-    pairs = _pairs(work, job.parts[count:])
+    held = list(job.parts[count:])
+    earlier = whole(work, held.pop()) if job.extra.get("earlier") else None
+    pairs = _pairs(work, held)
     paired = pl.concat([pairs["left"], pairs["right"]]).unique() if step.paired_only else None
     rows = _summaries(work, job.parts[:count], paired)
-    settled = step.settle(rows, _numbered(rows, pairs), job.context())
+    settled = step.settle(rows, _numbered(rows, pairs), replace(job.context(), earlier=earlier))
     if settled.height != rows.height:
         raise AssertionError(f"{job.calls[0].name}: settled {settled.height} of {rows.height} rows")
     told = settled.with_columns(part=pl.col("place") // PARTS, row=(pl.col("place") % PARTS).cast(pl.UInt32)).drop("place")
@@ -87,9 +90,19 @@ def settle(job: Job, steps: list[Step]) -> Done:
                 spool = ParquetSpool(folder / f"{name}-{number:05}.parquet")
                 spool.write(frame)
                 files[spool.path.name] = (spool.path, spool.finish())
+        if step.carries:
+            spool = ParquetSpool(folder / "splits.parquet")
+            spool.write(rows.select("order", "same").with_columns(settled["split"]).drop_nulls("split").unique().sort(pl.all()))
+            files[spool.path.name] = (spool.path, spool.finish())
         lost = settled.filter(~pl.col("keep"))
         total = sum(part.rows for part in job.parts[:count])
-        report = {"rows_in": total, "rows_out": total - lost.height, "dropped": counted(lost), **_splits(settled)}
+        report = {
+            "rows_in": total,
+            "rows_out": total - lost.height,
+            "dropped": counted(lost),
+            "warned": step.told(settled),
+            **_splits(settled),
+        }
         return commit(work, job.key, files, report)
 
 
@@ -137,3 +150,16 @@ def _splits(settled: pl.DataFrame) -> dict[str, object]:
         return {}
     table = settled.filter("keep").group_by("split").len().sort("split")
     return {"splits": dict(zip(table["split"].to_list(), table["len"].to_list(), strict=True))}
+
+
+def find_earlier(job: Job, steps: list[Step]) -> Done:
+    """Keep what an earlier version says of splits, so that the same build again finds what it found the first time."""
+    del steps
+    out, version = Place.at(job.extra["out"]), job.extra["version"]
+    with spool_folder() as folder:
+        spool = ParquetSpool(folder / "earlier.parquet")
+        spool.write(pl.DataFrame(schema=EARLIER))
+        if version:
+            with out.local_copy(f"{job.extra['dataset']}/{version}/splits/{job.calls[0].name}.parquet") as path:
+                spool.write(pl.read_parquet(path))
+        return commit(Place.at(job.work), job.key, {spool.path.name: (spool.path, spool.finish())}, {"version": version})

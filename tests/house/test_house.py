@@ -42,6 +42,8 @@ def fragment(use: str) -> str:
 @pytest.mark.parametrize("use", sorted(catalogue()))
 def test_the_recipe_of_every_step_s_docstring_runs(use: str, tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
+    (tmp_path / "exams").mkdir()
+    (tmp_path / "exams/one.jsonl").write_text('{"text": "Which of the lanterns over the bridge was lit first?"}')
     for number in range(4):
         (tmp_path / "notes" / f"{number}.txt").write_text(prose(number, 12 * (number + 1)))
     (tmp_path / "faq").mkdir()
@@ -156,6 +158,8 @@ def test_every_command_in_the_documents_runs(path: Path, tmp_path: Path) -> None
     rows = [json.dumps({"question": prose(n, 1), "answer": prose(n + 50, 2)}) for n in range(20)]
     (tmp_path / "faq.jsonl").write_text("\n".join(rows))
     (tmp_path / "notes").mkdir()
+    (tmp_path / "exams").mkdir()
+    (tmp_path / "exams/one.jsonl").write_text('{"text": "Which of the lanterns over the bridge was lit first?"}')
     for number in range(12):
         (tmp_path / "notes" / f"{number}.txt").write_text(prose(number, 30))
     text = path.read_text(encoding="utf-8")

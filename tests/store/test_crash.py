@@ -101,5 +101,6 @@ def test_a_version_folder_holds_its_manifest_last(tmp_path: Path) -> None:
     assert [name.rpartition("/")[2] for name in put[manifest:]] == ["manifest.json", "latest.json", put[-1].rpartition("/")[2]]
     assert "/runs/" in put[-1]
     assert all(
-        "/data/" in name or "/provenance/" in name or name.endswith((".md", ".html", ".yaml", "/croissant.json")) for name in put[:manifest]
+        "/data/" in name or "/provenance/" in name or "/splits/" in name or name.endswith((".md", ".html", ".yaml", "/croissant.json"))
+        for name in put[:manifest]
     )

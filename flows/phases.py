@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.certifying import certified
 from flows.decontaminating import decontaminate
 from flows.plan import Stage
 from flows.scene import DataFile, Phases, Result, Scene, addresses, report_of
@@ -202,6 +203,9 @@ def _sink(stage: Stage, scene: Scene) -> Phases:
         files.append(DataFile(f"data/{base}.{step.format}", done.part(f"data.{step.format}"), split, name if several else "default"))
         if "provenance.parquet" in done.files:
             files.append(DataFile(f"provenance/{base}.parquet", done.part("provenance.parquet"), split, name if several else "default"))
+    certificate = yield from certified(
+        scene, name, files, sum(size for done in tallies for split, (_, size) in done.report["splits"].items() if split != "train")
+    )
     rows = sum(count for done in tallies for count, _ in done.report["splits"].values())
     origins = {about: summed([done.report["origins"][about] for done in tallies]) for about in ("licence", "source", "generator")}
     extra = {
@@ -210,7 +214,7 @@ def _sink(stage: Stage, scene: Scene) -> Phases:
         "schema": laid_out(_empty(scene, name, columns), step.layout, talks=talks).schema,
         "newest": max((done.report["newest"] for done in tallies), default=""),
     }
-    return Result(files=tuple(files), reports=(report_of(scene, name, rows, rows, {}),), extra=extra)
+    return Result(files=tuple(files), reports=(report_of(scene, name, rows, rows, {}, **certificate),), extra=extra | certificate)
 
 
 def _empty(scene: Scene, name: str, columns: Sequence[str]) -> pl.DataFrame:

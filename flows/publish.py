@@ -54,7 +54,8 @@ def publish(plan: Plan, site: Site, out: Place, results: Mapping[str, Result]) -
     folder = f"{plan.recipe.name}/{version}"
     published = Published(out.address(folder), version, configs_of(named), named)
     extras = _extras(recipe, version, named, results)
-    manifest = _manifest(plan, version, [*named, *(_bytes_entry(path, data) for path, data in extras.items())])
+    certificates = {sink.extra["config"]: sink.extra["certificate"] for sink in results.values() if "certificate" in sink.extra}
+    manifest = _manifest(plan, version, [*named, *(_bytes_entry(path, data) for path, data in extras.items())], certificates)
     if _read(out, f"{folder}/manifest.json") != manifest or not _all_there(out, folder, orjson.loads(manifest)["files"]):
         for file in files:
             _put_part(site.work, out, f"{folder}/{file.path}", file)
@@ -105,10 +106,19 @@ def _extras(recipe: Mapping[str, Any], version: str, named: Sequence[Mapping[str
     }
 
 
-def _manifest(plan: Plan, version: str, files: Sequence[Mapping[str, Any]]) -> bytes:
+def _manifest(plan: Plan, version: str, files: Sequence[Mapping[str, Any]], certificates: Mapping[str, Any]) -> bytes:
     configs = configs_of([file for file in files if file["rows"] is not None])
     splits = next(iter(configs.values()))
-    plain = {"schema": SCHEMA, "name": plan.recipe.name, "version": version, "splits": splits, "configs": configs, "files": list(files)}
+    plain: dict[str, Any] = {
+        "schema": SCHEMA,
+        "name": plan.recipe.name,
+        "version": version,
+        "splits": splits,
+        "configs": configs,
+        "files": list(files),
+    }
+    if certificates:
+        plain["certificates"] = certificates
     return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
 
 

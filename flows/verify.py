@@ -1,4 +1,4 @@
-"""Verify a published dataset: `python -m flows.verify DATASET`. Exit 0 whole, 1 corrupt, 4 incomplete."""
+"""Verify a published dataset: `python -m flows.verify DATASET`. Exit 0 whole, 1 corrupt, 4 incomplete, 3 leaking."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import orjson
 
+from flows.leaks import leaks_of
 from flows.rim import Exit, guarded
 from tasks.store.place import Place
 from tasks.store.verify import verify
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("dataset", help="the dataset's folder (OUT/NAME), or one version's")
     parser.add_argument("--version", help="the version to verify (default: the one that latest.json names)")
+    parser.add_argument("--leaks", action="store_true", help="look through the splits once more; exit 3 where they share rows")
     parser.add_argument("--json", action="store_true", help="print the verdict as one JSON object")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     parsed = parser.parse_args(arguments)
@@ -38,7 +40,12 @@ def _command(parsed: argparse.Namespace) -> int:
             print(f"whole: version {verdict.version}, {verdict.files} files")
     if verdict.corrupt:
         return Exit.FAILED
-    return Exit.PARTIAL if verdict.missing else Exit.GOOD
+    if verdict.missing:
+        return Exit.PARTIAL
+    found = leaks_of(Place.at(parsed.dataset), verdict.version) if parsed.leaks else []
+    for leak in found:
+        print(f"leak: {leak}")
+    return Exit.REFUSED if found else Exit.GOOD
 
 
 if __name__ == "__main__":

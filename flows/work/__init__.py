@@ -29,6 +29,7 @@ KINDS = {
     "exam": "flows.work.decontaminating:join_items",
     "decontaminate": "flows.work.decontaminating:decontaminate",
     "earlier": "flows.work.barriers:find_earlier",
+    "certify": "flows.work.certifying:certify",
     "settle": "flows.work.barriers:settle",
     "gate": "flows.work.gates:run_gate",
     "model": "flows.work.models:ask_model",

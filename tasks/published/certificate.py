@@ -1,0 +1,145 @@
+"""A second look at written splits: shared groups, equal rows and near-duplicates, exactly, from the written rows alone.
+
+Pairs are found by a rule that misses none: of two sets of similarity t, ordered by how rare their members are, the
+first n - ceil(t n) + 1 members of each have one in common (prefix filtering; Chaudhuri, Ganti and Kaushik 2006).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from tasks.text.certifying import BY_CHARACTERS, BY_WORDS, Sets, distinct, marked, overlaps, shares
+
+SLACK = 0.9
+"""Candidates are sought by input and output together, at this part of the similarity; then each is looked at by itself."""
+PAIRS = {"place": pl.UInt64(), "other": pl.UInt64(), "similarity": pl.Float64()}
+KINDS = (BY_WORDS, BY_CHARACTERS)
+
+
+@dataclass(frozen=True)
+class Held:
+    """Rows that are held out, to be looked for in the others: `place`, `split`, `input`, `output`."""
+
+    rows: pl.DataFrame
+    similarity: float
+
+    def near(self, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+        """Give the pairs of PAIRS that are alike though they lie in different splits; frames are of rows as these."""
+        indexes = [Index.of(self.rows, kind, self.similarity * SLACK) for kind in KINDS]
+        found = [pl.DataFrame(schema=PAIRS)]
+        for frame in frames:
+            pairs = pl.concat(index.candidates(frame) for index in indexes).unique()
+            if pairs.height:
+                found.append(self._alike(frame, pairs))
+        return pl.concat(found)
+
+    def _alike(self, frame: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+        rows, others = frame[pairs["row"]], self.rows[pairs["held"]]
+        apart = (rows["split"] != others["split"]).to_numpy()
+        similarity = np.where(apart, 1.0, 0.0)
+        for name in ("input", "output"):
+            similarity = np.minimum(similarity, _similarity(rows[name], others[name]))
+        told = pl.DataFrame({"place": rows["place"], "other": others["place"], "similarity": similarity})
+        return told.filter(pl.col("similarity") >= self.similarity).cast(PAIRS)  # type: ignore[arg-type]  # a schema of types
+
+
+def _similarity(one: pl.Series, two: pl.Series) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    """Give how alike the texts are, one by one: by words where both are compared by them, else by characters; two empty ones are equal."""
+    here = np.arange(len(one))
+    by_words, by_characters = ((distinct(one.fill_null(""), kind), distinct(two.fill_null(""), kind)) for kind in KINDS)
+    both = (np.diff(by_words[0][1]) > 0) & (np.diff(by_words[1][1]) > 0)
+    found = np.where(both, overlaps(*by_words, here, here), overlaps(*by_characters, here, here))
+    return np.where(((one.fill_null("") == "") & (two.fill_null("") == "")).to_numpy(), 1.0, found)
+
+
+@dataclass(frozen=True)
+class Index:
+    """The shingles of held-out rows: marks for a quick look, and the rare ones of each row for a sure one."""
+
+    kind: int
+    similarity: float
+    shift: int
+    marks: "np.ndarray[tuple[int], np.dtype[np.uint8]]"
+    counts: pl.DataFrame
+    rare: pl.DataFrame
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame, kind: int, similarity: float) -> "Index":
+        """Index the held-out rows."""
+        hashes, ends = distinct(_together(rows), kind)
+        shift = 64 - max(16, min(30, len(hashes).bit_length() + 3))
+        counts = pl.DataFrame({"hash": hashes}).group_by("hash").agg(pl.len().alias("count"))
+        rare = _rare(_members((hashes, ends), np.arange(rows.height)), counts, similarity)
+        return cls(kind, similarity, shift, marked(hashes, shift), counts, rare.rename({"row": "held"}))
+
+    def candidates(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Give `row` and `held`, by their numbers, of pairs that share a rare shingle."""
+        sets = distinct(_together(frame), self.kind)
+        close = np.flatnonzero(shares(self.marks, sets, self.shift) >= self.similarity)
+        rare = _rare(_members(sets, close), self.counts, self.similarity)
+        return rare.join(self.rare, on="hash").select(pl.col("row").cast(pl.UInt32), pl.col("held").cast(pl.UInt32)).unique()
+
+
+def _together(rows: pl.DataFrame) -> pl.Series:
+    return rows.select(pl.concat_str(pl.col("input", "output").fill_null(""), separator="\n")).to_series()
+
+
+def _members(sets: Sets, rows: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> pl.DataFrame:
+    """Give the members of some sets: `row` and `hash`."""
+    hashes, ends = sets
+    sizes = np.diff(ends)[rows]
+    at = np.repeat(ends[:-1][rows] - np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(rows) else [], sizes) + np.arange(sizes.sum())
+    return pl.DataFrame({"row": np.repeat(rows, sizes), "hash": hashes[at.astype(np.int64)]})
+
+
+def _rare(members: pl.DataFrame, counts: pl.DataFrame, similarity: float) -> pl.DataFrame:
+    """Keep so many of the rarest members of each set that two alike sets have one of them in common."""
+    known = members.join(counts, on="hash", how="left").with_columns(pl.col("count").fill_null(0)).sort("row", "count", "hash")
+    size, place = pl.len().over("row"), pl.int_range(pl.len()).over("row")
+    return known.filter(place < size - (size * similarity - 1e-9).ceil() + 1).filter(pl.col("count") > 0).select("row", "hash")
+
+
+def shared(rows: pl.DataFrame) -> pl.DataFrame:
+    """Give the rows (`place`, `split`, `value`) of values that stand in more than one split; null is no value."""
+    told = rows.drop_nulls("value")
+    again = told.group_by("value").agg(pl.col("split").n_unique()).filter(pl.col("split") > 1)
+    return told.join(again, on="value", how="semi")
+
+
+def compared(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give `input` and `output` of written rows, whatever their layout; a document is an output."""
+    if "messages" in frame.columns:
+        said = pl.col("messages").list.eval(pl.element().struct.field("content"))
+        return frame.select(input=said.list.slice(0, pl.col("messages").list.len() - 1).list.join("\n"), output=said.list.last())
+    if "prompt" in frame.columns:
+        return frame.select(input=_said(frame, "prompt"), output=_said(frame, "completion"))
+    if "output" in frame.columns:
+        return frame.select("input", "output")
+    return frame.select(input=pl.lit(None, pl.String), output="text")
+
+
+def _said(frame: pl.DataFrame, name: str) -> pl.Expr:
+    """Give a column of texts, or of lists of messages, as text."""
+    if frame.schema[name] == pl.String:
+        return pl.col(name)
+    return pl.col(name).list.eval(pl.element().struct.field("content")).list.join("\n")
+
+
+def plain_hash(rows: pl.DataFrame) -> pl.Series:
+    """Give a hash of what rows say, whatever their case and white space: null where they say nothing."""
+    bare = [pl.col(name).fill_null("").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars() for name in ("input", "output")]
+    told = rows.select(pl.concat_str(bare, separator="\x1f").alias("told"))
+    return told.select(pl.when(pl.col("told") != "\x1f").then(pl.col("told").hash(11))).to_series()
+
+
+def held_out(frames: Iterable[pl.DataFrame], block: tuple[int, int], block_bytes: int) -> Iterator[pl.DataFrame]:
+    """Give the rows of one block, of so many, of what is not train: those that begin in its bytes of text; the last one has no end."""
+    size = 0
+    for frame in frames:
+        rows = frame.filter(pl.col("split") != "train")
+        length = pl.sum_horizontal(pl.col("input", "output").str.len_bytes().fill_null(0))
+        begins = rows.select((length.cum_sum() - length + size).alias("begins"))["begins"]
+        yield rows.filter((begins // block_bytes).clip(upper_bound=block[1] - 1) == block[0])
+        size += int(rows.select(length.sum()).item() or 0)

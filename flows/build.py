@@ -28,6 +28,7 @@ from flows.scene import Result
 from flows.walk import Execute, survey, walk
 from flows.work import fetching
 from flows.workplace import SHARD_BYTES, Site
+from tasks.dedup.near import Near
 from tasks.errors import usage
 from tasks.gate import Expect
 from tasks.growth.strategy import ModelStep
@@ -244,6 +245,7 @@ def _show_plan(plan: Plan, site: Site, options: Options, *, sample: bool, as_jso
             "state": states[stage.name],
             "cost": _cost(plan, stage, states[stage.name]),
             "rows": expected.get(stage.steps[-1]),
+            "expected": _told(plan, stage),
         }
         for stage in plan.stages
     ]
@@ -256,7 +258,15 @@ def _show_plan(plan: Plan, site: Site, options: Options, *, sample: bool, as_jso
         rows = "" if stage["rows"] is None else f"  about {stage['rows']:,} rows"
         cost = f"  at most {stage['cost']['high']:g} {stage['cost']['unit']}" if stage["cost"]["high"] else ""
         print(f"{stage['name']:<28} {stage['kind']:<9} {state}{rows}{cost}")
+        if stage["expected"]:
+            print(f"{'':<28} {stage['expected']}")
     return Exit.GOOD
+
+
+def _told(plan: Plan, stage: Stage) -> str:
+    """Say what a search for near-duplicates is expected to find."""
+    near = getattr(plan.step(stage.steps[-1]), "near", None)
+    return near.told() if isinstance(near, Near) else ""
 
 
 def _cost(plan: Plan, stage: Stage, state: str) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def barrier(stage: Stage, scene: Scene) -> Phases:
     addresses = [scene.site.work.address(settled.part(file).path) for file in sorted(settled.files) if file.startswith("verdicts")]
     counts = report_of(scene, name, report["rows_in"], report["rows_out"], report["dropped"], parts={"verdicts": addresses})
     files = (DataFile(f"splits/{name}.parquet", settled.part("splits.parquet"), "", ""),) if step.carries else ()
-    return Result(laid, files=files, reports=(counts | {key: report[key] for key in ("splits", "warned") if key in report} | told,))
+    return Result(laid, files=files, reports=(counts | {key: report[key] for key in ("splits",) if key in report} | report["told"] | told,))
 
 
 def _earlier(scene: Scene, call: Call, inputs: object) -> Job:

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -141,12 +141,16 @@ class Split(BarrierStep):
             **({"fold": told["fold"]} if self.folds else {}),
         )
 
-    def told(self, settled: pl.DataFrame) -> list[str]:
+    def told(self, settled: pl.DataFrame) -> dict[str, Any]:
         """Say which component is large: the shares can be missed by so much, and little can be held out."""
         most = settled["component_rows"].max() if settled.height else None
         if not isinstance(most, int) or most <= LARGE * settled.height:
-            return []
-        return [f"one component holds {most:,} of {settled.height:,} rows: they share a group, a text, or nearly so, and stay together"]
+            return {}
+        return {
+            "warned": [
+                f"one component holds {most:,} of {settled.height:,} rows: they share a group, a text, or nearly so, and stay together"
+            ]
+        }
 
     def _before(self, rows: pl.DataFrame, ties: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Give `n`, `split` and `reason` of rows whose split does not depend on a draw.

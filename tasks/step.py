@@ -164,9 +164,13 @@ class BarrierStep(Step):
     """
 
     family: ClassVar[Family] = "barrier"
-    paired_only: ClassVar[bool] = False
     carries: ClassVar[bool] = False
     """Whether what it settles is carried over to later builds: its summaries have `same` then, a hash of what a row says."""
+
+    @property
+    def paired_only(self) -> bool:
+        """Whether `settle` sees rows of pairs only."""
+        return False
 
     def comparison(self, columns: Sequence[str]) -> "Comparing | None":
         """Give how rows are compared with each other, where they are."""
@@ -181,10 +185,10 @@ class BarrierStep(Step):
         """Reduce the rows of one shard to what the settlement needs."""
         raise NotImplementedError
 
-    def told(self, settled: pl.DataFrame) -> list[str]:
-        """Say what whoever builds should know of what was settled."""
+    def told(self, settled: pl.DataFrame) -> dict[str, Any]:
+        """Give what the report should hold of what was settled: `warned`, a list of sentences, or data of the step's own."""
         del settled
-        return []
+        return {}
 
     def settle(self, rows: pl.DataFrame, pairs: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Decide over all rows at once."""

@@ -100,7 +100,7 @@ def settle(job: Job, steps: list[Step]) -> Done:
             "rows_in": total,
             "rows_out": total - lost.height,
             "dropped": counted(lost),
-            "warned": step.told(settled),
+            "told": step.told(settled),
             **_splits(settled),
         }
         return commit(work, job.key, files, report)

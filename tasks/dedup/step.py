@@ -1,13 +1,13 @@
 """`dedup`: of rows that say the same, one is kept."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tasks.dedup.comparison import Comparison, said
+from tasks.dedup.comparison import Comparison, exact_keys, said
 from tasks.dedup.near import Near
 from tasks.frames import text_column
 from tasks.settings import Settings
@@ -42,8 +42,6 @@ class Dedup(BarrierStep):
     ```
     """
 
-    paired_only: ClassVar[bool] = True
-
     use: Literal["dedup"] = "dedup"
     near: Near | None = None
     """Find near-duplicates too."""
@@ -51,8 +49,15 @@ class Dedup(BarrierStep):
     """The columns compared: `text`, or `system`, `turns`, `input` and `output` of pairs, unless named; null is like nothing."""
     keep: Literal["longest", "first"] | Best = "longest"
     """Which of equals is kept, after split and generator are weighed; `{best: column}`: the one with the highest value."""
+    conflicts: Literal["list", "drop"] | None = None
+    """Pairs of one input and different outputs: name each in `conflicts_with`, or `drop` all but the best. Left alone when absent."""
     strict: bool = False
     """Drop a row only where it resembles the kept one itself, not by way of others."""
+
+    @property
+    def paired_only(self) -> bool:
+        """Rows without a like stay, unless conflicts are looked for."""
+        return self.conflicts is None
 
     def columns_read(self) -> dict[str, tuple[str, ...]]:
         """The columns compared, where they are named, and the one that tells the best."""
@@ -74,7 +79,8 @@ class Dedup(BarrierStep):
     def reads(self, columns: Sequence[str]) -> list[str]:
         """The compared columns, and what decides who is kept."""
         best = [self.keep.best] if isinstance(self.keep, Best) else []
-        return ["id", "split", "generator", *best, *self._compared(columns)]
+        asked = ["system", "turns", "input", "output"] if self.conflicts else []
+        return ["id", "split", "generator", *best, *asked, *self._compared(columns)]
 
     def summarise(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Give each row its id and its rank as a keeper, the lower the better."""
@@ -84,7 +90,8 @@ class Dedup(BarrierStep):
         rank = split.replace_strict(RANKS, default=2, return_dtype=pl.Int32) * 4
         made = maker.replace_strict({"huma": 0, "rule": 1}, default=2, return_dtype=pl.Int32)
         rank += pl.when(maker.is_null()).then(0).otherwise(made)
-        return rows.select("row", "id", rank=rank, merit=self._merit(rows.columns).cast(pl.Float64))
+        summary = rows.select("row", "id", rank=rank, merit=self._merit(rows.columns).cast(pl.Float64))
+        return summary if self.conflicts is None else summary.with_columns(_questions(rows))
 
     def _merit(self, columns: Sequence[str]) -> pl.Expr:
         if isinstance(self.keep, Best):
@@ -116,14 +123,39 @@ class Dedup(BarrierStep):
         )
         keep = pl.Series(of == here)
         lost = pl.when(~keep)
-        return rows.select(
+        settled = rows.select(
             "place",
             keep=keep,
             reason=lost.then(pl.lit("duplicate")),
             duplicate_of=lost.then(rows["id"][of]),
             similarity=lost.then(told["similarity"].fill_null(1.0)),
-            cluster=pl.col("order").min().over(pl.Series(labels)),
+            cluster=pl.when(pl.len().over(pl.Series(labels)) > 1).then(pl.col("order").min().over(pl.Series(labels))),
         )
+        return settled if self.conflicts is None else _at_odds(settled, rows, order, drop=self.conflicts == "drop")
+
+
+def _questions(rows: pl.DataFrame) -> list[pl.Series]:
+    """Give hashes of what each pair asks and of what it answers, earlier turns among the questions."""
+    if "input" not in rows.columns:
+        return [pl.Series("asked", [None] * rows.height, dtype=pl.UInt64), pl.Series("answered", [None] * rows.height, dtype=pl.UInt64)]
+    asked = rows.select(said(name).fill_null("") for name in ("system", "turns", "input") if name in rows.columns)
+    return [exact_keys(asked).alias("asked"), exact_keys(rows.select(pl.col("output").fill_null(""))).alias("answered")]
+
+
+def _at_odds(settled: pl.DataFrame, rows: pl.DataFrame, order: Ids, *, drop: bool) -> pl.DataFrame:
+    """Name to each kept row that answers a question otherwise than another the best of those that do, and drop it where that is wanted."""
+    place = pl.Series("merit_place", np.argsort(order))
+    held = rows.select("id", "asked", "answered").with_columns(settled["keep"], place).with_row_index("n")
+    kept = held.filter(pl.col("keep") & pl.col("asked").is_not_null()).sort("merit_place")
+    odd = kept.filter(pl.col("answered").n_unique().over("asked") > 1)
+    best = odd.with_columns(first=pl.col("id").first().over("asked"), second=pl.col("id").get(1).over("asked"))
+    other = best.select(
+        "n", conflicts_with=pl.when(pl.col("id") == pl.col("first")).then("second").otherwise("first"), best=pl.col("id") == pl.col("first")
+    )
+    told = held.select("n").join(other, on="n", how="left", maintain_order="left")
+    lost = told["best"].eq(other=False).fill_null(value=False) if drop else pl.Series([False]).new_from_index(0, held.height)
+    reason = pl.when(lost).then(pl.lit("conflict")).otherwise("reason")
+    return settled.with_columns(pl.col("keep") & ~lost, reason.alias("reason"), told["conflicts_with"])
 
 
 def _sides(pairs: pl.DataFrame) -> tuple[Ids, Ids]:

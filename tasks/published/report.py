@@ -4,6 +4,8 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tasks.published.board import STYLE as BOARD
+from tasks.published.board import boarded
 from tasks.published.card import configs_of
 from tasks.published.surveys import STYLE, surveyed
 
@@ -41,10 +43,13 @@ def report(
         *(_step(report, widest) for report in reports),
         "</table>",
         *_checks(reports),
+        *(part for report in reports if "board" in report for part in boarded(report["name"], report["board"])),
         *(part for name, survey in surveys.items() for part in surveyed(name, survey)),
         *(f"<h2>Rows by {_said(about)}</h2>" + _bars(counts, max([*counts.values(), 1])) for about, counts in origins.items() if counts),
     ]
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{_said(recipe["name"])}</title><style>{_STYLE}{STYLE}</style>'
+    head = (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{_said(recipe["name"])}</title><style>{_STYLE}{STYLE}{BOARD}</style>'
+    )
     return head + "".join(parts) + "</html>\n"
 
 

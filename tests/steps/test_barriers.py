@@ -18,6 +18,7 @@ from tasks.splits import Split
 from tasks.step import BarrierStep, Context
 from tasks.text.hashing import hash_texts
 from tasks.text.joining import components
+from tasks.text.shingles import jaccard, shingle_sets
 from tests.texts import WORDS, prose
 
 
@@ -279,3 +280,48 @@ def test_inputs_that_differ_in_case_and_spaces_only_share_a_split() -> None:
     rows = {"id": [f"r{n}" for n in range(40)], "input": [f"question {n // 2}" + (" !" if n % 2 else "") for n in range(40)], "output": [f"{n} {'x' * n}" for n in range(40)]}  # fmt: skip
     made = settle(Split(test=0.4), conform(pl.DataFrame(rows), "pairs"))["split"].to_list()
     assert made[::2] == made[1::2]
+
+
+def test_pairs_that_answer_one_question_differently_are_listed_or_the_best_stays() -> None:
+    rows = {
+        "id": list("abcdef"), "input": ["Who?", "who?", "Who", "When?", "When?", "Why?"], "output": ["I", "You", "you.", "Now", "now", "So"],
+        "generator": ["model:m", "model:m", "human", "rule:x", "human", "human"],
+    }  # fmt: skip
+    pairs = conform(pl.DataFrame(rows), "pairs")
+    listed = settle(Dedup(conflicts="list"), pairs)
+    assert dict(listed.filter("keep").select("id", "conflicts_with").iter_rows()) == {"a": "c", "c": "a", "e": None, "f": None}
+    dropped = settle(Dedup(conflicts="drop"), pairs)
+    assert dropped.filter("keep")["id"].to_list() == ["c", "e", "f"]
+    assert dict(dropped.filter(~pl.col("keep")).select("id", "reason").iter_rows()) == {"a": "conflict", "b": "duplicate", "d": "duplicate"}
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("longest", "b"), ("first", "a"), ({"best": "stars"}, "c")])
+def test_the_users_rule_decides_who_is_kept(keep: Any, kept: str) -> None:
+    rows = documents(["A text", "  A text...", "a text", "A text."], stars=["2", "3.5", "10", None])
+    made = settle(Dedup(keep=keep), rows.with_columns(id=pl.Series(list("abcd"))))
+    assert made.filter("keep")["id"].to_list() == [kept]
+
+
+def test_strictly_a_row_goes_only_where_it_resembles_the_kept_one() -> None:
+    words = [f"word{n}" for n in range(120)]
+    chain = [" ".join([*words[: 120 - 12 * n], *(f"other{k}" for k in range(12 * n))]) for n in range(5)]
+    rows = documents([f"{text}{'!' * (9 - n)}" for n, text in enumerate(chain)])
+    loose = settle(Dedup(near=Near(similarity=0.75)), rows)
+    strict = settle(Dedup(near=Near(similarity=0.75), strict=True), rows)
+    assert loose["keep"].sum() == 1
+    assert strict["keep"].sum() > 1
+    texts = dict(strict.select("id", "text").iter_rows())
+    kept = set(strict.filter("keep")["id"])
+    for one, other, said in strict.filter(~pl.col("keep")).select("id", "duplicate_of", "similarity").iter_rows():
+        assert other in kept
+        sets = shingle_sets(pl.Series([texts[one], texts[other]]))
+        assert jaccard(sets, np.array([0]), np.array([1]))[0] == pytest.approx(said)
+        assert said >= 0.75
+
+
+def test_in_a_large_bucket_rows_are_compared_with_the_first_and_their_neighbours() -> None:
+    keys = pl.DataFrame({"key": [7] * 300 + [9, 9], "place": range(302), "order": [n * 7919 % 302 for n in range(302)]}, schema={"key": pl.UInt64, "place": pl.UInt64, "order": pl.UInt64})  # fmt: skip
+    found = met(keys)
+    assert (found.large, found.rows) == (1, 300)
+    assert found.pairs.height == 28 + 292 * 8 + 291 + 1
+    assert set(found.pairs["left"]) | set(found.pairs["right"]) == set(range(302))

@@ -147,5 +147,5 @@ def test_folds_share_train_between_them(place: Path) -> None:
 def test_a_large_component_is_told_of(place: Path) -> None:
     rows = documents([str(n) for n in range(100)], group=["big"] * 20 + [f"g{n}" for n in range(80)])
     step = Split(test=0.1)
-    assert "20 of 100 rows" in step.told(settle(step, rows))[0]
-    assert step.told(settle(step, documents([str(n) for n in range(100)]))) == []
+    assert "20 of 100 rows" in step.told(settle(step, rows))["warned"][0]
+    assert step.told(settle(step, documents([str(n) for n in range(100)]))) == {}

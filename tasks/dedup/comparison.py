@@ -1,5 +1,6 @@
 """Comparing rows: keys by which alike ones meet, pairs of those that met, and their exact similarity."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -37,11 +38,18 @@ class Comparison:
 
         The highest bit of a key tells that its rows are equal.
         """
-        told = rows.filter(~pl.all_horizontal(pl.col(self.columns).is_null()))
+        told = (
+            rows.filter(~pl.all_horizontal(pl.col(self.columns).is_null()))
+            if any(rows[name].null_count() for name in self.columns)
+            else rows
+        )
         held, texts = told.select("row", "order"), told.select(said(name).fill_null("") for name in self.columns)
-        found = [held.with_columns(key=exact_keys(texts))] if self.exact else []
+        found, same = [], None
         if self.near:
-            found.append(_banded(held, texts.select(pl.concat_str(pl.all(), separator="\n")).to_series(), self.near))
+            banded, same = _banded(held, _together(texts), self.near)
+            found.append(banded)
+        if self.exact:
+            found.append(held.with_columns(key=exact_keys(texts) if same is None or texts.width > 1 else _exact([same])))
         return pl.concat(frame.select("key", "row", "order") for frame in found)
 
     def sets(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -62,6 +70,11 @@ class Comparison:
         return pairs.with_columns(pl.Series("similarity", similarity)).filter(pl.col("similarity") >= self.similarity)
 
 
+def _together(texts: pl.DataFrame) -> pl.Series:
+    """Give texts of several columns end to end, a line each."""
+    return texts.to_series() if texts.width == 1 else texts.select(pl.concat_str(pl.all(), separator="\n")).to_series()
+
+
 def said(name: str) -> pl.Expr:
     """Give a column as text; earlier turns as what each says, in order."""
     if name != "turns":
@@ -72,24 +85,29 @@ def said(name: str) -> pl.Expr:
 
 def exact_keys(texts: pl.DataFrame) -> pl.Series:
     """Give the key that is equal for rows whose columns say the same, each by itself."""
-    from tasks.text.buckets import EXACT
-    from tasks.text.hashing import GOLDEN
     from tasks.text.sameness import same_hash
 
-    total = np.zeros(texts.height, np.uint64)
-    for text in texts:
-        total = (total ^ same_hash(text).to_numpy()) * GOLDEN
+    return _exact([same_hash(text).to_numpy() for text in texts])
+
+
+def _exact(hashes: Sequence[Hashes]) -> pl.Series:
+    from tasks.text.buckets import EXACT
+    from tasks.text.hashing import GOLDEN
+
+    total = np.zeros(len(hashes[0]), np.uint64)
+    for same in hashes:
+        total = (total ^ same) * GOLDEN
         total ^= total >> np.uint64(32)
     return pl.Series("key", total | EXACT, dtype=pl.UInt64)
 
 
-def _banded(rows: pl.DataFrame, texts: pl.Series, near: Near) -> pl.DataFrame:
+def _banded(rows: pl.DataFrame, texts: pl.Series, near: Near) -> tuple[pl.DataFrame, Hashes]:
     from tasks.text.buckets import EXACT
     from tasks.text.signatures import band_keys
 
-    keys, firsts = band_keys(texts, *near.bands())
+    keys, firsts, same = band_keys(texts, *near.bands())
     of = np.repeat(np.arange(rows.height), np.diff(firsts))
-    return rows[of].with_columns(key=pl.Series(keys & ~EXACT, dtype=pl.UInt64))
+    return rows[of].with_columns(key=pl.Series(keys & ~EXACT, dtype=pl.UInt64)), same
 
 
 def _packed(texts: pl.Series) -> pl.Series:

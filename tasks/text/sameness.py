@@ -70,9 +70,8 @@ def _runs(marks: Classes, size: int, starts: Offsets, ends: Offsets) -> int:
 
 
 @kernel
-def _same(data: Bytes, start: int, end: int, classes: Classes, lower: Lower, room: WordRoom) -> np.uint64:
-    size = end - start
-    load(data, start, end, classes, room.held)
+def same_in(size: int, lower: Lower, room: WordRoom) -> np.uint64:
+    """Hash what the text says that stands in the room; where its words are is written over."""
     text, marks, starts, ends = room.held.text, room.held.marks, room.starts, room.ends
     total, said = GOLDEN, False
     for run in range(_runs(marks, size, starts, ends)):
@@ -94,11 +93,12 @@ def _same(data: Bytes, start: int, end: int, classes: Classes, lower: Lower, roo
 def _all_same(data: Bytes, offsets: Offsets, classes: Classes, lower: Lower) -> Hashes:
     room, out = word_room(largest(offsets)), np.empty(len(offsets) - 1, np.uint64)
     for i in range(len(out)):
-        out[i] = _same(data, offsets[i], offsets[i + 1], classes, lower, room)
+        load(data, offsets[i], offsets[i + 1], classes, room.held)
+        out[i] = same_in(offsets[i + 1] - offsets[i], lower, room)
     return out
 
 
-def _composed(texts: pl.Series) -> pl.Series:
+def composed(texts: pl.Series) -> pl.Series:
     """Give texts in Unicode's composed form; few need to be looked at, fewer changed."""
     wide = (texts.str.len_bytes() != texts.str.len_chars()).fill_null(value=False).arg_true()
     changing = wide.filter(texts.gather(wide).str.contains(COMPOSED))
@@ -112,5 +112,5 @@ def same_hash(texts: pl.Series) -> pl.Series:
     space, quotation marks around words, sentence marks behind them; signs inside and between words
     count (2-3 is not 2*3). A text of which nothing is left stands for itself.
     """
-    held = buffers(_composed(texts))
+    held = buffers(composed(texts))
     return pl.Series(texts.name, _all_same(held.data, held.offsets, *table()), dtype=pl.UInt64)

@@ -188,7 +188,9 @@ def _jaccard(hashes: Hashes, ends: Offsets, left: Offsets, right: Offsets) -> Co
 
 def shingle_sets(texts: pl.Series) -> tuple[Hashes, Offsets]:
     """Give the sorted distinct shingle hashes of each text, end to end, and where each begins."""
-    held = buffers(texts)
+    from tasks.text.sameness import composed
+
+    held = buffers(composed(texts))
     return _sets(held.data, held.offsets, *table())
 
 

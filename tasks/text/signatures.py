@@ -8,6 +8,7 @@ from tasks.text.arrow import Bytes, Hashes, Offsets, buffers
 from tasks.text.classes import Classes, Lower, table
 from tasks.text.hashing import GOLDEN, mix
 from tasks.text.kernel import inlined, kernel
+from tasks.text.sameness import composed, same_in
 from tasks.text.scratch import largest
 from tasks.text.shingles import shingles_of, word_room
 
@@ -52,12 +53,13 @@ def _banded(signature: Minima, bands: int, rows: int, kind: int, out: Hashes) ->
 @kernel
 def _keys(
     data: Bytes, offsets: Offsets, classes: Classes, lower: Lower, hashes: tuple[Minima, Minima], shape: tuple[int, int]
-) -> tuple[Hashes, Offsets]:
+) -> tuple[Hashes, Offsets, Hashes]:
     bands, rows = shape
     factors, terms = hashes
     size, count = largest(offsets), len(offsets) - 1
     room, held, signature = word_room(size), np.empty(2 * size + 16, np.uint64), np.empty(bands * rows, np.uint32)
     out, ends, n = np.empty(2 * bands * count, np.uint64), np.zeros(count + 1, np.int64), 0
+    same = np.empty(count, np.uint64)
     for i in range(count):
         words, characters = shingles_of(data, offsets[i], offsets[i + 1], classes, lower, room, held)
         if words:
@@ -68,18 +70,21 @@ def _keys(
             _signed(held[words : words + characters], factors, terms, signature)
             _banded(signature, bands, rows, 1, out[n:])
             n += bands
+        same[i] = same_in(offsets[i + 1] - offsets[i], lower, room)
         ends[i + 1] = n
-    return out[:n].copy(), ends
+    return out[:n].copy(), ends, same
 
 
-def band_keys(texts: pl.Series, bands: int, rows: int) -> tuple[Hashes, Offsets]:
-    """Give the keys of each text, end to end, and where those of each begin: two texts are candidates when they share one.
+def band_keys(texts: pl.Series, bands: int, rows: int) -> tuple[Hashes, Offsets, Hashes]:
+    """Give the keys of each text, end to end, where those of each begin, and `same_hash` of each.
+
+    Two texts are candidates when they share a key.
 
     A text has `bands` keys of its words, as many of its characters, both, or, where it is empty, none. Texts of
     Jaccard similarity J share one with probability 1 - (1 - J^rows)^bands (Broder 1997; Leskovec, Rajaraman
     and Ullman, chapter 3).
     """
-    held = buffers(texts)
+    held = buffers(composed(texts))
     drawn = np.array([mix(np.uint64(k + 1)) for k in range(2 * bands * rows)], np.uint64).astype(np.uint32)
     hashes = drawn[: bands * rows] | np.uint32(1), drawn[bands * rows :]
     return _keys(held.data, held.offsets, *table(), hashes, (bands, rows))

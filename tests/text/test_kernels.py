@@ -178,7 +178,7 @@ def test_short_texts_are_compared_by_characters_and_never_collapse() -> None:
 
 def test_equal_texts_share_every_band_and_different_ones_none() -> None:
     texts = pl.Series([" ".join(f"w{n}" for n in range(60)), " ".join(f"w{n}" for n in range(60)), " ".join(f"v{n}" for n in range(60))])
-    keys, firsts = band_keys(texts, 10, 4)
+    keys, firsts, _ = band_keys(texts, 10, 4)
     one, two, other = (keys[a:b].tolist() for a, b in zip(firsts, firsts[1:], strict=False))
     assert one == two
     assert len(one) == 10
@@ -188,7 +188,7 @@ def test_equal_texts_share_every_band_and_different_ones_none() -> None:
 @pytest.mark.parametrize(("left", "right"), [(19, 20), (20, 19), (39, 41), (24, 20)])
 def test_texts_on_both_sides_of_a_bound_are_still_compared(left: int, right: int) -> None:
     texts = pl.Series([" ".join(f"word{n}" for n in range(count)) for count in (left, right)])
-    keys, firsts = band_keys(texts, 40, 2)
+    keys, firsts, _ = band_keys(texts, 40, 2)
     assert set(keys[: firsts[1]].tolist()) & set(keys[firsts[1] :].tolist())
     assert jaccard(shingle_sets(texts), np.array([0]), np.array([1]))[0] > 0.75
 
@@ -204,7 +204,7 @@ def test_bands_find_as_many_pairs_as_is_computed() -> None:
         texts.append(" ".join(held))
     left, right = np.arange(0, 3000, 2), np.arange(1, 3000, 2)
     similar = jaccard(shingle_sets(pl.Series(texts)), left, right)
-    keys, firsts = band_keys(pl.Series(texts), 6, 4)
+    keys, firsts, _ = band_keys(pl.Series(texts), 6, 4)
     found = [
         bool(set(keys[firsts[a] : firsts[a + 1]].tolist()) & set(keys[firsts[b] : firsts[b + 1]].tolist()))
         for a, b in zip(left, right, strict=True)

@@ -104,13 +104,12 @@ def plainly(text: str) -> str:
 
 def clustered(held: pl.DataFrame) -> pl.DataFrame:
     """Give each row the one that its chain of duplicates ends in."""
-    of = dict(held.select("id", pl.coalesce("duplicate_of", "id")).iter_rows())
-    ends = []
-    for name in held["id"]:
-        while of[name] != name:
-            name = of[name]
-        ends.append(name)
-    return held.with_columns(cluster_of=pl.Series(ends))
+    ends = held.select("id", of=pl.coalesce("duplicate_of", "id"))
+    while True:
+        further = ends.join(ends.rename({"id": "of", "of": "further"}), on="of", how="left", maintain_order="left")
+        if further["further"].equals(ends["of"]):
+            return held.with_columns(cluster_of=ends["of"])
+        ends = further.select("id", of="further")
 
 
 def median(spent: Sequence[float]) -> float:
@@ -135,6 +134,7 @@ def main() -> int:
         part = sum(len(document.text.encode()) for document in made[:PEER_PART]) / 1e6
         times, starts, held = _timed(base, items, peer)
         pairs = [(document.number, document.source) for document in made if document.source is not None]
+        spent = {side: median(runs) - starts[side] for side, runs in times.items()}
         result: dict[str, Any] = {
             "command": f"python -m tests.benches.dedup {count} PEER_PYTHON{' TEXTS' if texts else ''}",
             "commit": subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip(),
@@ -142,12 +142,8 @@ def main() -> int:
             "documents": count,
             "megabytes": round(size, 1),
             "peer_megabytes": round(part, 1),
-            "mb_per_cpu_second": {
-                side: round((part if side in PEER_SIDES else size) / (median(spent) - starts[side]), 2) for side, spent in times.items()
-            },
-            "step_mb_per_cpu_second": {
-                kind: round(size / (median(times[kind]) - median(times["plain"])), 1) for kind in STEPS if kind != "plain"
-            },
+            "mb_per_cpu_second": {side: round((part if side in PEER_SIDES else size) / seconds, 2) for side, seconds in spent.items()},
+            "step_mb_per_cpu_second": {kind: round(size / (spent[kind] - spent["plain"]), 1) for kind in STEPS if kind != "plain"},
             "start_cpu_seconds": {side: round(spent, 2) for side, spent in starts.items()},
             "planted": surely([document.text for document in made], pairs, clustered(verdicts(held))),
         }
@@ -173,21 +169,30 @@ def _timed(base: Path, items: Path, peer: str) -> tuple[dict[str, list[float]], 
     kept: dict[str, Any] = {}
     keep = base / "kept"
     for run, kind in enumerate(("few", "few", *["all"] * RUNS)):
-        for side in times:
+        for side, runs in times.items():
             with tempfile.TemporaryDirectory(prefix="dartboard-run-") as name:
                 folder = keep if side == "near" and run == RUNS + 1 else Path(name)
                 folder.mkdir(exist_ok=True)
                 if side in PEER_SIDES:
                     source = base / f"{'part' if kind == 'all' else kind}.jsonl"
                     more = [str(items)] if side == "python sets" else []
-                    spent = cpu([peer, str(PEERS / PEER_SIDES[side]), str(source), *more, str(folder / "out")], folder)
+                    spent = cpu(
+                        [
+                            peer if side == "rensa" else sys.executable,
+                            str(PEERS / PEER_SIDES[side]),
+                            str(source),
+                            *more,
+                            str(folder / "out"),
+                        ],
+                        folder,
+                    )
                 else:
                     spent, facts = ours(side, base / f"{kind}.jsonl", items, folder)
                     kept = facts if side == "near" else kept
                 if kind == "few":
                     starts[side] = spent
                 else:
-                    times[side].append(spent)
+                    runs.append(spent)
     return times, starts, kept
 
 

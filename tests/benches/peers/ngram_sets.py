@@ -3,8 +3,9 @@
 import json
 import re
 import sys
+from pathlib import Path
 
-source, items, out = sys.argv[1:]
+source, items, out = map(Path, sys.argv[1:])
 
 
 def grams(text: str) -> set[str]:
@@ -13,10 +14,9 @@ def grams(text: str) -> set[str]:
 
 
 known: set[str] = set()
-with open(items, encoding="utf-8") as lines:
+with items.open(encoding="utf-8") as lines:
     for line in lines:
         known |= grams(json.loads(line)["text"])
-with open(source, encoding="utf-8") as lines:
+with source.open(encoding="utf-8") as lines:
     hit = [number for number, line in enumerate(lines) if not known.isdisjoint(grams(json.loads(line)["text"]))]
-with open(out, "w", encoding="utf-8") as file:
-    json.dump(hit, file)
+out.write_text(json.dumps(hit), encoding="utf-8")

@@ -2,19 +2,20 @@
 
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 from rensa import RMinHash, RMinHashLSH
 
-source, out = sys.argv[1:]
+source, out = map(Path, sys.argv[1:])
 index = RMinHashLSH(threshold=0.8, num_perm=112, num_bands=14)
-kept = []
-with open(source, encoding="utf-8") as lines:
+kept: dict[int, Any] = {}
+with source.open(encoding="utf-8") as lines:
     for number, line in enumerate(lines):
         words = json.loads(line)["text"].lower().split()
         signature = RMinHash(num_perm=112, seed=7)
         signature.update([" ".join(words[at : at + 5]) for at in range(max(len(words) - 4, 1))])
-        if not any(index.is_similar(signature, other) if hasattr(index, "is_similar") else True for other in index.query(signature)):
-            kept.append(number)
+        if not any(signature.jaccard(kept[other]) >= 0.8 for other in index.query(signature)):
+            kept[number] = signature
             index.insert(number, signature)
-with open(out, "w", encoding="utf-8") as file:
-    json.dump(kept, file)
+out.write_text(json.dumps(list(kept)), encoding="utf-8")

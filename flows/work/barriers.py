@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from flows.work.job import Job
+from tasks.abreast import abreast
 from tasks.dedup.comparison import places
 from tasks.exchange import spool_partitions
 from tasks.frames import MARKS
@@ -29,14 +30,16 @@ def summarise(job: Job, steps: list[Step]) -> Done:
     comparison = step.comparison(columns)
     with spool_folder() as folder:
         spool, keys, rows = ParquetSpool(folder / "summary.parquet"), [], 0
-        for frame in read(work, job.shards[0], ["row", *step.reads(columns)]):
+
+        def summed_up(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame | None]:
             marked = _with_marks(frame, step, job).with_columns(order=hash_texts(frame["id"]))
             summary = step.summarise(marked, job.context()).with_columns(marked["order"])
-            rows += frame.height
-            if comparison:
-                keys.append(comparison.keys(marked))
-                summary = summary.with_columns(size=_size(marked, comparison))
+            return (summary.with_columns(size=_size(marked, comparison)), comparison.keys(marked)) if comparison else (summary, None)
+
+        for summary, found in abreast(summed_up, read(work, job.shards[0], ["row", *step.reads(columns)])):
             spool.write(summary)
+            keys += [] if found is None else [found]
+            rows += summary.height
         files = {"summary.parquet": (spool.path, spool.finish())}
         report: dict[str, object] = {"rows": rows}
         if comparison:

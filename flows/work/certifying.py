@@ -64,7 +64,7 @@ def leaks(files: Sequence[Written], block: tuple[int, int], similarity: float | 
     if similarity is not None:
         held = pl.concat(held_out(_rows(files), block, BLOCK_BYTES))
         if held.height:
-            near = Held(held, similarity).near(_rows(files)).filter(pl.col("place") != pl.col("other")).sort("place", "other")
+            near = Held(held, similarity).near(_rows(files))
             told["near"] = near.height
             pairs += [("near", *row) for row in near.head(TOLD).iter_rows()]
     return told | {"leaks": _named(files, pairs)}

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from flows.work.job import Job
+from tasks.abreast import abreast
 from tasks.dedup.comparison import by_standing, met, places
 from tasks.exchange import partition_of, spool_partitions
 from tasks.shards import groups, read, whole
@@ -112,10 +113,12 @@ def shingle(job: Job, steps: list[Step]) -> Done:
     """Give the shingles of a shard's rows that met others, by block; their texts are read again, some at a time."""
     comparison, work = _comparison(job, steps), Place.at(job.work)
     ((_, wanted),) = partition_of(work, _grouped(job), job.extra["number"])
-    frames = []
-    for frame in read(work, job.shards[0], ["row", *comparison.columns]):
+
+    def shingled(frame: pl.DataFrame) -> pl.DataFrame:
         rows = frame.join(wanted, on="row", how="semi", maintain_order="left")
-        frames.append(comparison.sets(rows).join(wanted, on="row", how="left", maintain_order="left"))
+        return comparison.sets(rows).join(wanted, on="row", how="left", maintain_order="left")
+
+    frames = list(abreast(shingled, read(work, job.shards[0], ["row", *comparison.columns])))
     with spool_folder() as folder:
         info, told = spool_partitions(folder / "sets.parquet", pl.concat(frames).sort("block", "row"), "block")
         return commit(work, job.key, {"sets.parquet": (folder / "sets.parquet", info)}, {"groups": told})

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from tasks.abreast import abreast
 from tasks.text.certifying import BY_CHARACTERS, BY_WORDS, Sets, distinct, marked, overlaps, shares
 
 SLACK = 0.9
@@ -27,22 +28,28 @@ class Held:
 
     def near(self, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
         """Give the pairs of PAIRS that are alike though they lie in different splits; frames are of rows as these."""
-        indexes = [Index.of(self.rows, kind, self.similarity * SLACK) for kind in KINDS]
-        found = [pl.DataFrame(schema=PAIRS)]
-        for frame in frames:
-            pairs = pl.concat(index.candidates(frame) for index in indexes).unique()
-            if pairs.height:
-                found.append(self._alike(frame, pairs))
-        return pl.concat(found)
+        held = _once(self.rows)
+        indexes = [Index.of(held, kind, self.similarity * SLACK) for kind in KINDS]
 
-    def _alike(self, frame: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
-        rows, others = frame[pairs["row"]], self.rows[pairs["held"]]
+        def near_in(frame: pl.DataFrame) -> pl.DataFrame:
+            rows = _once(frame)
+            pairs = pl.concat(index.candidates(rows) for index in indexes).unique()
+            return self._alike(rows[pairs["row"]], held[pairs["held"]])
+
+        return pl.concat([pl.DataFrame(schema=PAIRS), *abreast(near_in, frames)]).sort("place", "other")
+
+    def _alike(self, rows: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
         apart = (rows["split"] != others["split"]).to_numpy()
         similarity = np.where(apart, 1.0, 0.0)
         for name in ("input", "output"):
             similarity = np.minimum(similarity, _similarity(rows[name], others[name]))
         told = pl.DataFrame({"place": rows["place"], "other": others["place"], "similarity": similarity})
         return told.filter(pl.col("similarity") >= self.similarity).cast(PAIRS)  # type: ignore[arg-type]  # a schema of types
+
+
+def _once(rows: pl.DataFrame) -> pl.DataFrame:
+    """Give each text of each split once: equal rows have the same neighbours."""
+    return rows.unique(["split", "input", "output"], keep="first", maintain_order=True)
 
 
 def _similarity(one: pl.Series, two: pl.Series) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
@@ -62,6 +69,7 @@ class Index:
     similarity: float
     shift: int
     marks: "np.ndarray[tuple[int], np.dtype[np.uint8]]"
+    sets: Sets
     counts: pl.DataFrame
     rare: pl.DataFrame
 
@@ -72,14 +80,18 @@ class Index:
         shift = 64 - max(16, min(30, len(hashes).bit_length() + 3))
         counts = pl.DataFrame({"hash": hashes}).group_by("hash").agg(pl.len().alias("count"))
         rare = _rare(_members((hashes, ends), np.arange(rows.height)), counts, similarity)
-        return cls(kind, similarity, shift, marked(hashes, shift), counts, rare.rename({"row": "held"}))
+        return cls(kind, similarity, shift, marked(hashes, shift), (hashes, ends), counts, rare.rename({"row": "held"}))
 
     def candidates(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Give `row` and `held`, by their numbers, of pairs that share a rare shingle."""
+        """Give `row` and `held`, by their numbers, of the pairs that share a rare shingle and are alike as a whole."""
         sets = distinct(_together(frame), self.kind)
         close = np.flatnonzero(shares(self.marks, sets, self.shift) >= self.similarity)
         rare = _rare(_members(sets, close), self.counts, self.similarity)
-        return rare.join(self.rare, on="hash").select(pl.col("row").cast(pl.UInt32), pl.col("held").cast(pl.UInt32)).unique()
+        met = rare.join(self.rare, on="hash").select("row", "held").unique()
+        sizes, others = np.diff(sets[1])[met["row"].to_numpy()], np.diff(self.sets[1])[met["held"].to_numpy()]
+        met = met.filter(pl.Series(np.minimum(sizes, others) >= self.similarity * np.maximum(sizes, others) - 1e-9))
+        alike = overlaps(sets, self.sets, met["row"].to_numpy(), met["held"].to_numpy()) >= self.similarity - 1e-9
+        return met.filter(pl.Series(alike)).cast(pl.UInt32)
 
 
 def _together(rows: pl.DataFrame) -> pl.Series:

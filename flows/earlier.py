@@ -8,14 +8,17 @@ from tasks.store.place import Place
 SINCE = ("latest", "none")
 
 
-def latest_version(out: str, name: str, step: str) -> str:
-    """Give the latest version that has splits of a step; the empty text where there is none."""
+def earlier_splits(out: str, name: str, step: str, since: str) -> tuple[str, str]:
+    """Give the version to go on from and the name of its split: that of the step, or its only one; empty where there is none."""
     place = Place.at(out)
     try:
-        version = str(orjson.loads(place.read_bytes(f"{name}/latest.json"))["version"])
+        version = str(orjson.loads(place.read_bytes(f"{name}/latest.json"))["version"]) if since == "latest" else since
+        files = orjson.loads(place.read_bytes(f"{name}/{version}/manifest.json"))["files"]
     except (FileNotFoundError, orjson.JSONDecodeError, KeyError, TypeError):
-        return ""
-    return version if place.size(f"{name}/{version}/splits/{step}.parquet") is not None else ""
+        return "", ""
+    splits = [path.removeprefix("splits/").removesuffix(".parquet") for file in files if (path := file["path"]).startswith("splits/")]
+    found = step if step in splits else splits[0] if len(splits) == 1 else ""
+    return (version, found) if found else ("", "")
 
 
 def check_since(since: str, out: str, name: str) -> None:

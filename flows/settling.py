@@ -3,7 +3,7 @@
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from flows.earlier import latest_version
+from flows.earlier import earlier_splits
 from flows.plan import Stage
 from flows.scene import DataFile, Phases, Result, Scene, report_of
 from flows.work.job import Call, Job
@@ -50,10 +50,10 @@ def _earlier(scene: Scene, call: Call, inputs: object) -> Job:
 
     Its key holds what the rows are, so a build that is repeated finds the version again that it went on from.
     """
-    site, version = scene.site, scene.site.since
+    site = scene.site
     where = {"out": site.out, "dataset": scene.plan.recipe.name}
-    extra = where | {"version": latest_version(site.out, scene.plan.recipe.name, call.name) if version == "latest" else version}
-    return site.job("earlier", [call], [inputs, where, version], coded=False, extra=extra)
+    version, split = earlier_splits(site.out, scene.plan.recipe.name, call.name, site.since)
+    return site.job("earlier", [call], [inputs, where, site.since], coded=False, extra=where | {"version": version, "split": split})
 
 
 def _partitions(keys: int) -> int:

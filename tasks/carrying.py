@@ -4,6 +4,7 @@ import polars as pl
 
 STRADDLES = "straddles"
 ROW, TIE, SPLIT = "n", "tie", "split"
+RANKS = ("train", "validation", "test", "unseen")
 
 
 def carried(ties: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -11,9 +12,10 @@ def carried(ties: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
     `ties` has `n` and `tie`: rows with the same tie belong together. `rows` has `n`, `order` and `split`, null for new
     rows. A new row gets the split of those it is tied to; one that is tied to rows of two splits is dropped as STRADDLES.
+    Of old rows that a changed recipe ties together, those of the last split in RANKS stay.
     New rows are reached step by step, and of two that would meet in different splits the first by `order` stays.
     """
-    known = rows.filter(pl.col(SPLIT).is_not_null()).select(ROW, SPLIT, reason=pl.lit(None, pl.String))
+    known = _reconciled(ties, rows.filter(pl.col(SPLIT).is_not_null()).select(ROW, SPLIT))
     ties = ties.join(rows.select(ROW, "order"), on=ROW)
     while True:
         sides = (
@@ -25,6 +27,14 @@ def carried(ties: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         found = reached.group_by(ROW).agg(pl.col("order").first(), pl.col(SPLIT).min(), other=pl.col("other").max())
         found = found.with_columns(reason=pl.when(pl.col(SPLIT) != pl.col("other")).then(pl.lit(STRADDLES)))
         known = pl.concat([known, _at_odds(ties, found).select(ROW, SPLIT, "reason")])
+
+
+def _reconciled(ties: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Drop old rows that are tied to one of a higher split: what was a test stays one."""
+    rank = pl.col(SPLIT).replace_strict({name: place for place, name in enumerate(RANKS)}, default=len(RANKS), return_dtype=pl.Int64)
+    held = ties.join(known.with_columns(rank=rank), on=ROW)
+    lost = held.filter(pl.col("rank") < pl.col("rank").max().over(TIE))[ROW].unique()
+    return known.with_columns(reason=pl.when(pl.col(ROW).is_in(lost.implode())).then(pl.lit(STRADDLES)))
 
 
 def _at_odds(ties: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:

@@ -37,7 +37,7 @@ def filled(wanted: Wanted, sizes: Sequence[int], strata: Sequence[int]) -> list[
     """
     total = sum(sizes) + sum(wanted.held.values())
     targets = {name: wanted.rows(name, total) for name in wanted.parts}
-    _refuse(wanted, targets, len(sizes) + len(wanted.held), total)
+    _refuse(wanted, targets, len(sizes) + sum(wanted.held.values()), total)
     result: list[str | None] = ["train"] * len(sizes)
     taken = {name: float(wanted.held.get(name, 0)) for name in targets}
     begun = dict(taken)
@@ -50,7 +50,7 @@ def filled(wanted: Wanted, sizes: Sequence[int], strata: Sequence[int]) -> list[
         ends = {name: begun[name] + (targets[name] - begun[name]) * seen / max(sum(sizes), 1) for name in targets}
         _fill(wanted, result, sizes, places[stratum], taken, ends)
     _lend(wanted, result, sizes)
-    return result if wanted.train is None else _ended(result, sizes, wanted.rows("train", total) - wanted.held.get("train", 0))
+    return result if wanted.train is None else _ended(result, sizes, wanted.rows("train", total), wanted.held.get("train", 0))
 
 
 def _by_stratum(strata: Sequence[int]) -> dict[int, list[int]]:
@@ -98,11 +98,15 @@ def _lend(wanted: Wanted, result: list[str | None], sizes: Sequence[int]) -> Non
         if name not in result and not wanted.held.get(name):
             counts = Counter(result)
             free = [place for place, split in enumerate(result) if counts[split] > 1 or (split and wanted.held.get(split))]
+            if not free:
+                raise GateError(
+                    f"split: the rows are those of an earlier build, which had no {name}, and none is new. "
+                    "Add rows, or draw afresh: --since none."
+                )
             result[min(free, key=lambda place: (sizes[place], place))] = name
 
 
-def _ended(splits: list[str | None], sizes: Sequence[int], end: float) -> list[str | None]:
-    taken = 0
+def _ended(splits: list[str | None], sizes: Sequence[int], end: float, taken: int) -> list[str | None]:
     for place, (split, size) in enumerate(zip(splits, sizes, strict=True)):
         if split == "train" and taken and taken + size / 2 > end:
             splits[place] = None

@@ -129,17 +129,13 @@ class Split(BarrierStep):
         settled = self._before(rows, ties, context)
         left = rows.join(settled, on="n", how="anti")
         drawn = self._drawn(left, ties, dict(settled.filter(pl.col("reason").is_null()).group_by("split").len().iter_rows()), context)
-        told = pl.concat([settled, drawn], how="diagonal").sort("n")
+        told = pl.concat([settled, drawn]).sort("n").with_columns(component=_components(rows["n"], ties), order=rows["order"])
+        told = told.with_columns(component_rows=pl.len().over("component"))
+        told = told.join(self._folds(told), on="component", how="left", maintain_order="left") if self.folds else told
         keep = told["reason"].is_null()
         split = pl.when(keep).then(told["split"]).alias("split")
-        return rows.select(
-            "place",
-            keep=keep,
-            reason=told["reason"],
-            split=split,
-            component_rows=told["component_rows"],
-            **({"fold": told["fold"]} if self.folds else {}),
-        )
+        fold = {"fold": told.select(pl.when((pl.col("split") == "train") & keep).then("fold"))["fold"]} if self.folds else {}
+        return rows.select("place", keep=keep, reason=told["reason"], split=split, component_rows=told["component_rows"], **fold)
 
     def told(self, settled: pl.DataFrame) -> dict[str, Any]:
         """Say which component is large: the shares can be missed by so much, and little can be held out."""
@@ -161,9 +157,9 @@ class Split(BarrierStep):
         earlier = pl.DataFrame(schema=EARLIER) if context.earlier is None else context.earlier
         said = earlier.drop_nulls("same").unique("same", keep="first", maintain_order=True).select("same", "split")
         known = rows.select("n", "order", "same", "unseen").join(said, on="same", how="left", maintain_order="left")
-        known = known.with_columns(split=pl.coalesce("split", pl.when("unseen").then(pl.lit(UNSEEN))))
+        known = known.with_columns(split=pl.coalesce(pl.when("unseen").then(pl.lit(UNSEEN)), "split"))
         found = carried(ties, known.select("n", "order", "split"))
-        found = pl.concat([found, self._by_id(rows.join(found, on="n", how="anti"), ties, earlier)]).join(
+        found = pl.concat([found, self._by_id(rows.join(found, on="n", how="anti"), ties, _elsewhere(earlier, rows))]).join(
             rows.select("n", "unseen"), on="n"
         )
         stray = (pl.col("split") == UNSEEN) & ~pl.col("unseen") & ~pl.col("n").is_in(known.drop_nulls("split")["n"].implode())
@@ -183,7 +179,7 @@ class Split(BarrierStep):
         newest = [-pl.col("day").min().fill_null(_LONG_AGO)] if self.time else []
         sizes = (
             rows.group_by("component")
-            .agg(pl.len().alias("rows"), name=pl.col("group").min(), newest=pl.min_horizontal(pl.lit(0), *newest), stratum=_stratum(rows))
+            .agg(pl.len().alias("rows"), name=pl.col("group").min(), newest=newest[0] if newest else pl.lit(0), stratum=_stratum(rows))
             .with_columns(order=_order(pl.col("name"), context))
             .sort("newest", "order", "name")
         )
@@ -191,25 +187,25 @@ class Split(BarrierStep):
         given = {name: count for name, count in held.items() if name in SPLITS}
         strata = sizes["stratum"].to_list()
         splits = filled(Wanted(wanted, self.train, bool(self.time), given), sizes["rows"].to_list(), strata)
-        table = sizes.select(
-            "component", "rows", split=pl.Series(splits, dtype=pl.String), fold=self._folds(sizes["rows"].to_list(), splits)
-        )
+        table = sizes.select("component", split=pl.Series(splits, dtype=pl.String))
         reason = pl.when(pl.col("split").is_null()).then(pl.lit("beyond train"))
-        return (
-            rows.select("n", "component")
-            .join(table, on="component", how="left")
-            .select("n", "split", "fold", reason=reason, component_rows="rows")
-        )
+        return rows.select("n", "component").join(table, on="component", how="left").select("n", "split", reason=reason)
 
-    def _folds(self, sizes: Sequence[int], splits: Sequence[str | None]) -> pl.Series:
+    def _folds(self, told: pl.DataFrame) -> pl.DataFrame:
         """Give each component of train the number of the fold that has the fewest rows so far."""
+        train = told.filter((pl.col("split") == "train") & pl.col("reason").is_null())
+        sizes = train.group_by("component").agg(pl.len().alias("rows"), pl.col("order").min()).sort("order")
         loads = [(0, fold) for fold in range(self.folds or 1)]
-        folds: list[int | None] = []
-        for size, split in zip(sizes, splits, strict=True):
-            folds.append(loads[0][1] if split == "train" else None)
-            if split == "train":
-                heapq.heapreplace(loads, (loads[0][0] + size, loads[0][1]))
-        return pl.Series("fold", folds, dtype=pl.UInt8)
+        folds = []
+        for size in sizes["rows"]:
+            folds.append(loads[0][1])
+            heapq.heapreplace(loads, (loads[0][0] + size, loads[0][1]))
+        return sizes.select("component", fold=pl.Series(folds, dtype=pl.UInt8))
+
+
+def _elsewhere(earlier: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Give the earlier rows whose text is not met any more: what their ids say may still be of use; cells held out are told by columns."""
+    return earlier.filter(pl.col("split") != UNSEEN).join(rows.select("same"), on="same", how="anti")
 
 
 def _stratum(rows: pl.DataFrame) -> pl.Expr:

@@ -181,6 +181,46 @@ MUTANTS = (
         "tests/flows/test_gates.py::test_a_failed_gate_publishes_nothing_and_leaves_latest",
     ),
     Mutant(
+        "n-grams of items pass", "tasks/text/contamination.py", "return items[at] if keys[at] == value else -1", "return -1",
+        "tests/steps/test_decontamination.py::test_rows_with_items_are_dropped_and_named",
+    ),
+    Mutant(
+        "yes contaminates", "tasks/text/contamination.py", "count > length >= FEW", "count > length",
+        "tests/text/test_contamination.py::test_items_are_found_whatever_their_case_and_signs",
+    ),
+    Mutant(
+        "old rows are drawn again", "tasks/splits.py", 'split=pl.coalesce("split", pl.when("unseen")', 'split=pl.coalesce(pl.lit(None, pl.String), pl.when("unseen")',
+        "tests/steps/test_carrying.py::test_a_later_build_keeps_splits_and_drops_what_would_tie_them",
+    ),
+    Mutant(
+        "rows that tie two splits stay", "tasks/carrying.py", 'pl.when(pl.col(SPLIT) != pl.col("other"))', "pl.when(pl.col(SPLIT) != pl.col(SPLIT))",
+        "tests/steps/test_carrying.py::test_after_carrying_over_no_tie_holds_two_splits_and_old_rows_keep_theirs",
+    ),
+    Mutant(
+        "leaking splits are published", "flows/certifying.py", "if any(found.values()):", "if False:",
+        "tests/flows/test_certificate.py::test_steps_after_the_split_that_make_rows_alike_refuse_the_dataset",
+    ),
+    Mutant(
+        "the certificate looks at some rare shingles only", "tasks/published/certificate.py", "place < size - (size * similarity - 1e-9).ceil() + 1", "place < 1",
+        "tests/flows/test_certificate.py::test_no_near_pair_is_missed",
+    ),
+    Mutant(
+        "pairs between blocks are lost", "flows/work/comparing.py", "for block in sorted(set(job.extra", 'for block in sorted({job.extra["blocks"].split()[0]} & set(job.extra',
+        "tests/flows/test_comparing.py::test_partitions_and_blocks_change_nothing",
+    ),
+    Mutant(
+        "a cell gives two before all gave one", "tasks/selection.py", "pl.when(turn == 1).then(0.0).when(", "pl.when(",
+        "tests/steps/test_selection.py::test_every_cell_gives_one_before_any_gives_two_and_lacks_are_told",
+    ),
+    Mutant(
+        "short and long texts never meet", "tasks/text/shingles.py", "if count < LONG else 0", "if count < SHORT else 0",
+        "tests/text/test_kernels.py::test_texts_on_both_sides_of_a_bound_are_still_compared",
+    ),
+    Mutant(
+        "a component is filled beyond its split", "tasks/filling.py", "if taken[name] + size / 2 <= ends[name]:", "if taken[name] <= ends[name]:",
+        "tests/steps/test_barriers.py::test_one_large_component_fills_no_small_split",
+    ),
+    Mutant(
         "an empty split is published", "flows/publish.py", "        if empty:\n", "        if False:\n",
         "tests/flows/test_gates.py::test_an_empty_split_is_refused",
     ),

@@ -95,7 +95,7 @@ def settle(job: Job, steps: list[Step]) -> Done:
                 files[spool.path.name] = (spool.path, spool.finish())
         if step.carries:
             spool = ParquetSpool(folder / "splits.parquet")
-            spool.write(rows.select("order", "same").with_columns(settled["split"]).drop_nulls("split").unique().sort(pl.all()))
+            spool.write(_carried(rows.select("order", "same").with_columns(settled["split"]), earlier))
             files[spool.path.name] = (spool.path, spool.finish())
         lost = settled.filter(~pl.col("keep"))
         total = sum(part.rows for part in job.parts[:count])
@@ -107,6 +107,15 @@ def settle(job: Job, steps: list[Step]) -> Done:
             **_splits(settled),
         }
         return commit(work, job.key, files, report)
+
+
+def _carried(rows: pl.DataFrame, earlier: pl.DataFrame | None) -> pl.DataFrame:
+    """Give what a later build goes on from: the splits of these rows, and of earlier ones that were not met this time."""
+    held = rows.drop_nulls("split")
+    if earlier is not None:
+        gone = earlier.join(rows, on="same", how="anti", nulls_equal=True).join(rows, on="order", how="anti")
+        held = pl.concat([held, gone.select(held.columns)])
+    return held.unique().sort(pl.all())
 
 
 def _pairs(work: Place, parts: Sequence[Part]) -> pl.DataFrame:
@@ -163,6 +172,6 @@ def find_earlier(job: Job, steps: list[Step]) -> Done:
         spool = ParquetSpool(folder / "earlier.parquet")
         spool.write(pl.DataFrame(schema=EARLIER))
         if version:
-            with out.local_copy(f"{job.extra['dataset']}/{version}/splits/{job.calls[0].name}.parquet") as path:
+            with out.local_copy(f"{job.extra['dataset']}/{version}/splits/{job.extra['split']}.parquet") as path:
                 spool.write(pl.read_parquet(path))
         return commit(Place.at(job.work), job.key, {spool.path.name: (spool.path, spool.finish())}, {"version": version})

@@ -15,7 +15,7 @@ from tasks.text.arrow import Hashes, Offsets, packed, unpacked
 class Comparison:
     """What of the rows is compared, and how.
 
-    Rows are near-duplicates where each of the columns is alike; candidates are sought by all of them together, end to end.
+    Rows are near-duplicates where each of the columns is alike; a band takes its hashes from all of them.
     `exact`: rows of which each column says the same are pairs too.
     """
 
@@ -38,18 +38,14 @@ class Comparison:
 
         The highest bit of a key tells that its rows are equal.
         """
-        told = (
-            rows.filter(~pl.all_horizontal(pl.col(self.columns).is_null()))
-            if any(rows[name].null_count() for name in self.columns)
-            else rows
-        )
+        told = rows.filter(~pl.all_horizontal(nothing(name) for name in self.columns))
         held, texts = told.select("row", "order"), told.select(said(name).fill_null("") for name in self.columns)
         found, same = [], None
         if self.near:
-            banded, same = _banded(held, _together(texts), self.near)
+            banded, same = _banded(held, list(texts), self.near)
             found.append(banded)
         if self.exact:
-            found.append(held.with_columns(key=exact_keys(texts) if same is None or texts.width > 1 else _exact([same])))
+            found.append(held.with_columns(key=exact_keys(texts) if same is None else _exact([same])))
         return pl.concat(frame.select("key", "row", "order") for frame in found)
 
     def sets(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -70,9 +66,9 @@ class Comparison:
         return pairs.with_columns(pl.Series("similarity", similarity)).filter(pl.col("similarity") >= self.similarity)
 
 
-def _together(texts: pl.DataFrame) -> pl.Series:
-    """Give texts of several columns end to end, a line each."""
-    return texts.to_series() if texts.width == 1 else texts.select(pl.concat_str(pl.all(), separator="\n")).to_series()
+def nothing(name: str) -> pl.Expr:
+    """Tell where a column holds nothing."""
+    return (pl.col(name).list.len() == 0).fill_null(value=True) if name == "turns" else pl.col(name).is_null()
 
 
 def said(name: str) -> pl.Expr:
@@ -101,11 +97,16 @@ def _exact(hashes: Sequence[Hashes]) -> pl.Series:
     return pl.Series("key", total | EXACT, dtype=pl.UInt64)
 
 
-def _banded(rows: pl.DataFrame, texts: pl.Series, near: Near) -> tuple[pl.DataFrame, Hashes]:
+def _banded(rows: pl.DataFrame, texts: Sequence[pl.Series], near: Near) -> tuple[pl.DataFrame, Hashes | None]:
+    """Give the band keys of rows, and of a single column what `same_hash` gives."""
     from tasks.text.buckets import EXACT
-    from tasks.text.signatures import band_keys
+    from tasks.text.signatures import band_keys, column_keys
 
-    keys, firsts, same = band_keys(texts, *near.bands())
+    same = None
+    if len(texts) == 1:
+        keys, firsts, same = band_keys(texts[0], *near.bands())
+    else:
+        keys, firsts = column_keys(texts, *near.bands())
     of = np.repeat(np.arange(rows.height), np.diff(firsts))
     return rows[of].with_columns(key=pl.Series(keys & ~EXACT, dtype=pl.UInt64)), same
 

@@ -17,6 +17,8 @@ SLACK = 0.9
 """Candidates are sought by input and output together, at this part of the similarity; then each is looked at by itself."""
 PAIRS = {"place": pl.UInt64(), "other": pl.UInt64(), "similarity": pl.Float64()}
 KINDS = (BY_WORDS, BY_CHARACTERS)
+SLICE = 1000
+"""Rows whose candidates are joined at once."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +36,11 @@ class Held:
         def near_in(frame: pl.DataFrame) -> pl.DataFrame:
             rows = _once(frame)
             pairs = pl.concat(index.candidates(rows) for index in indexes).unique()
-            return self._alike(rows[pairs["row"]], held[pairs["held"]])
+            similarity = np.minimum(*(_similarity(rows[name], held[name], pairs) for name in ("input", "output")))
+            told = pl.DataFrame({"place": rows["place"][pairs["row"]], "other": held["place"][pairs["held"]], "similarity": similarity})
+            return told.filter(pl.col("similarity") >= self.similarity)
 
         return pl.concat([pl.DataFrame(schema=PAIRS), *abreast(near_in, frames)]).sort("place", "other")
-
-    def _alike(self, rows: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
-        apart = (rows["split"] != others["split"]).to_numpy()
-        similarity = np.where(apart, 1.0, 0.0)
-        for name in ("input", "output"):
-            similarity = np.minimum(similarity, _similarity(rows[name], others[name]))
-        told = pl.DataFrame({"place": rows["place"], "other": others["place"], "similarity": similarity})
-        return told.filter(pl.col("similarity") >= self.similarity).cast(PAIRS)  # type: ignore[arg-type]  # a schema of types
 
 
 def _once(rows: pl.DataFrame) -> pl.DataFrame:
@@ -52,13 +48,20 @@ def _once(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.unique(["split", "input", "output"], keep="first", maintain_order=True)
 
 
-def _similarity(one: pl.Series, two: pl.Series) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    """Give how alike the texts are, one by one: by words where both are compared by them, else by characters; two empty ones are equal."""
-    here = np.arange(len(one))
-    by_words, by_characters = ((distinct(one.fill_null(""), kind), distinct(two.fill_null(""), kind)) for kind in KINDS)
-    both = (np.diff(by_words[0][1]) > 0) & (np.diff(by_words[1][1]) > 0)
-    found = np.where(both, overlaps(*by_words, here, here), overlaps(*by_characters, here, here))
-    return np.where(((one.fill_null("") == "") & (two.fill_null("") == "")).to_numpy(), 1.0, found)
+def _similarity(one: pl.Series, two: pl.Series, pairs: pl.DataFrame) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    """Give how alike the texts of pairs are: by words where both are compared by them, else by characters; two empty ones are equal."""
+    ones, left = _used(one, pairs["row"])
+    twos, right = _used(two, pairs["held"])
+    (words, characters), (other_words, other_characters) = ([distinct(texts, kind) for kind in KINDS] for texts in (ones, twos))
+    both = (np.diff(words[1])[left] > 0) & (np.diff(other_words[1])[right] > 0)
+    found = np.where(both, overlaps(words, other_words, left, right), overlaps(characters, other_characters, left, right))
+    return np.where((ones.str.len_bytes() == 0).to_numpy()[left] & (twos.str.len_bytes() == 0).to_numpy()[right], 1.0, found)
+
+
+def _used(texts: pl.Series, rows: pl.Series) -> tuple[pl.Series, "np.ndarray[tuple[int], np.dtype[np.int64]]"]:
+    """Give the texts of rows, each once, and where each row's is among them."""
+    once = rows.unique().sort()
+    return texts.gather(once).fill_null(""), np.searchsorted(once.to_numpy(), rows.to_numpy())
 
 
 @dataclass(frozen=True)
@@ -80,14 +83,20 @@ class Index:
         shift = 64 - max(16, min(30, len(hashes).bit_length() + 3))
         counts = pl.DataFrame({"hash": hashes}).group_by("hash").agg(pl.len().alias("count"))
         rare = _rare(_members((hashes, ends), np.arange(rows.height)), counts, similarity)
+        rare = rare.with_columns(held_split=rows["split"][rare["row"]])
         return cls(kind, similarity, shift, marked(hashes, shift), (hashes, ends), counts, rare.rename({"row": "held"}))
 
     def candidates(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Give `row` and `held`, by their numbers, of the pairs that share a rare shingle and are alike as a whole."""
         sets = distinct(_together(frame), self.kind)
         close = np.flatnonzero(shares(self.marks, sets, self.shift) >= self.similarity)
+        found = [self._met(frame, sets, close[at : at + SLICE]) for at in range(0, len(close), SLICE)]
+        return pl.concat([pl.DataFrame(schema={"row": pl.UInt32, "held": pl.UInt32}), *found])
+
+    def _met(self, frame: pl.DataFrame, sets: Sets, close: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> pl.DataFrame:
         rare = _rare(_members(sets, close), self.counts, self.similarity)
-        met = rare.join(self.rare, on="hash").select("row", "held").unique()
+        met = rare.with_columns(split=frame["split"][rare["row"]]).join(self.rare, on="hash")
+        met = met.filter(pl.col("split") != pl.col("held_split")).select("row", "held").unique()
         sizes, others = np.diff(sets[1])[met["row"].to_numpy()], np.diff(self.sets[1])[met["held"].to_numpy()]
         met = met.filter(pl.Series(np.minimum(sizes, others) >= self.similarity * np.maximum(sizes, others) - 1e-9))
         alike = overlaps(sets, self.sets, met["row"].to_numpy(), met["held"].to_numpy()) >= self.similarity - 1e-9
@@ -121,27 +130,29 @@ def shared(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def compared(frame: pl.DataFrame) -> pl.DataFrame:
-    """Give `input` and `output` of written rows, whatever their layout; a document is an output."""
-    if "messages" in frame.columns:
-        said = pl.col("messages").list.eval(pl.element().struct.field("content"))
-        return frame.select(input=said.list.slice(0, pl.col("messages").list.len() - 1).list.join("\n"), output=said.list.last())
-    if "prompt" in frame.columns:
-        return frame.select(input=_said(frame, "prompt"), output=_said(frame, "completion"))
-    if "output" in frame.columns:
+    """Give `input` and `output` of written rows, whatever their layout; a document is an output.
+
+    Of messages the last but one is the input: what a system says, and what was said before, may be the same in many rows.
+    """
+    columns = frame.schema
+    if "text" in columns:
+        return frame.select(input=pl.lit(None, pl.String), output="text")
+    if "output" in columns:
         return frame.select("input", "output")
-    return frame.select(input=pl.lit(None, pl.String), output="text")
+    if "messages" in columns:
+        said = pl.col("messages").list.eval(pl.element().struct.field("content"))
+        return frame.select(input=said.list.get(-2, null_on_oob=True), output=said.list.last())
+    return frame.select(input=_last(frame, "prompt"), output=_last(frame, "completion"))
 
 
-def _said(frame: pl.DataFrame, name: str) -> pl.Expr:
-    """Give a column of texts, or of lists of messages, as text."""
-    if frame.schema[name] == pl.String:
-        return pl.col(name)
-    return pl.col(name).list.eval(pl.element().struct.field("content")).list.join("\n")
+def _last(frame: pl.DataFrame, name: str) -> pl.Expr:
+    """Give a column of texts, or the last of a list of messages, as text."""
+    return pl.col(name) if frame.schema[name] == pl.String else pl.col(name).list.last().struct.field("content")
 
 
 def plain_hash(rows: pl.DataFrame) -> pl.Series:
-    """Give a hash of what rows say, whatever their case and white space: null where they say nothing."""
-    bare = [pl.col(name).fill_null("").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars() for name in ("input", "output")]
+    """Give a hash of what rows say, whatever their white space: null where they say nothing."""
+    bare = [pl.col(name).fill_null("").str.normalize("NFC").str.replace_all(r"\s+", " ").str.strip_chars() for name in ("input", "output")]
     told = rows.select(pl.concat_str(bare, separator="\x1f").alias("told"))
     return told.select(pl.when(pl.col("told") != "\x1f").then(pl.col("told").hash(11))).to_series()
 

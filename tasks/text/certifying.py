@@ -113,7 +113,7 @@ Sets = tuple[Hashes, Offsets]
 
 def distinct(texts: pl.Series, kind: int) -> Sets:
     """Give the sorted distinct shingles of each text, end to end, and where each begins; none where a text is not compared by `kind`."""
-    held = buffers(texts)
+    held = buffers(texts.str.normalize("NFC"))
     return _distinct(held.data, held.offsets, *table(), kind)
 
 

@@ -1,5 +1,7 @@
 """MinHash signatures and their band keys, by which candidates for near-duplicates are found."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -75,6 +77,71 @@ def _keys(
     return out[:n].copy(), ends, same
 
 
+@kernel
+def _minima(data: Bytes, offsets: Offsets, classes: Classes, lower: Lower, hashes: tuple[Minima, Minima], out: Minima, has: Bytes) -> None:
+    """Write the signature of each text by words and by characters, and which of them it has."""
+    factors, terms = hashes
+    size = largest(offsets)
+    room, held = word_room(size), np.empty(2 * size + 16, np.uint64)
+    for i in range(len(offsets) - 1):
+        words, characters = shingles_of(data, offsets[i], offsets[i + 1], classes, lower, room, held)
+        has[i, 0], has[i, 1] = words > 0, characters > 0
+        if words:
+            _signed(held[:words], factors, terms, out[i, 0])
+        if characters:
+            _signed(held[words : words + characters], factors, terms, out[i, 1])
+
+
+@kernel
+def _joined(minima: Minima, has: Bytes, bands: int, rows: int) -> tuple[Hashes, Offsets]:
+    columns, count = minima.shape[0], minima.shape[1]
+    out, ends, n = np.empty(count * bands << columns, np.uint64), np.zeros(count + 1, np.int64), 0
+    for i in range(count):
+        told = full = 0
+        for c in range(columns):
+            if has[c, i, 0] or has[c, i, 1]:
+                told, full = told + 1, full | 1 << c
+        for kinds in range(1 << columns if told else 0):
+            fits = True
+            for c in range(columns):
+                kind = kinds >> c & 1
+                fits &= has[c, i, kind] != 0 if full >> c & 1 else kind == 0
+            if not fits:
+                continue
+            for band in range(bands):
+                total, place, met = np.uint64(band + 1) * GOLDEN ^ np.uint64(full << 8 | kinds), band * rows, 0
+                for c in range(columns):
+                    if full >> c & 1:
+                        for k in range(rows // told + (met < rows % told)):
+                            total = mix(total ^ np.uint64(minima[c, i, kinds >> c & 1, place + k]))
+                        met += 1
+                out[n] = total
+                n += 1
+        ends[i + 1] = n
+    return out[:n].copy(), ends
+
+
+def _hashes(count: int) -> tuple[Minima, Minima]:
+    drawn = np.array([mix(np.uint64(k + 1)) for k in range(2 * count)], np.uint64).astype(np.uint32)
+    return drawn[:count] | np.uint32(1), drawn[count:]
+
+
+def column_keys(columns: Sequence[pl.Series], bands: int, rows: int) -> tuple[Hashes, Offsets]:
+    """Give the keys of rows of several columns, end to end, and where those of each row begin.
+
+    A band takes its hashes from all columns that are not empty, as many from each: rows whose columns have the similarities J, K, ...
+    share it with probability J^r K^s ..., r + s + ... = `rows`: no less than the least of them to the power of `rows`, and next to nothing
+    where one column is another, however much the others agree.
+    """
+    count = len(columns[0])
+    minima = np.empty((len(columns), count, 2, bands * rows), np.uint32)
+    has = np.zeros((len(columns), count, 2), np.uint8)
+    for place, texts in enumerate(columns):
+        held = buffers(composed(texts))
+        _minima(held.data, held.offsets, *table(), _hashes(bands * rows), minima[place], has[place])
+    return _joined(minima, has, bands, rows)
+
+
 def band_keys(texts: pl.Series, bands: int, rows: int) -> tuple[Hashes, Offsets, Hashes]:
     """Give the keys of each text, end to end, where those of each begin, and `same_hash` of each.
 
@@ -85,6 +152,4 @@ def band_keys(texts: pl.Series, bands: int, rows: int) -> tuple[Hashes, Offsets,
     and Ullman, chapter 3).
     """
     held = buffers(composed(texts))
-    drawn = np.array([mix(np.uint64(k + 1)) for k in range(2 * bands * rows)], np.uint64).astype(np.uint32)
-    hashes = drawn[: bands * rows] | np.uint32(1), drawn[bands * rows :]
-    return _keys(held.data, held.offsets, *table(), hashes, (bands, rows))
+    return _keys(held.data, held.offsets, *table(), _hashes(bands * rows), (bands, rows))

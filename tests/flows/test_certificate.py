@@ -143,3 +143,38 @@ def test_no_near_pair_is_missed(rows: list[tuple[list[str], list[str], str]], si
 
 def exact(texts: pl.Series) -> float:
     return float(jaccard(shingle_sets(texts), np.array([0]), np.array([1]))[0])
+
+
+def built(rows: list[dict[str, object]], steps: str, **options: str) -> dict[str, int]:
+    Path("rows.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    return dict(
+        build(f"name: x\nsteps:\n  rows: {{use: files, path: rows.jsonl, as: pairs}}\n{steps}", out="made", **options).published.splits
+    )
+
+
+@pytest.mark.parametrize("layout", ["", ", layout: openai-chat", ", layout: prompt-completion"])
+def test_a_system_message_that_all_rows_share_is_no_leak(place: Path, layout: str) -> None:
+    rows: list[dict[str, object]] = [{"system": prose(5, 8), "input": prose(n, 1), "output": "yes" if n % 2 else "no"} for n in range(60)]
+    made = built(rows, f"  split: {{use: split, test: 0.2}}\n  dataset: {{use: write{layout}}}\n")
+    assert sum(made.values()) == 60
+
+
+def test_many_rows_with_one_output_are_told_apart_by_their_inputs(place: Path) -> None:
+    rows: list[dict[str, object]] = [{"input": f"{prose(n, 2)} {n}", "output": prose(777, 10)} for n in range(900)]
+    rows += [{"input": f"{prose(n, 2)} {n}!?", "output": prose(777, 10)} for n in range(0, 60, 3)]
+    steps = "  unique: {use: dedup, near: {}}\n  split: {use: split, test: 0.2}\n  dataset: {use: write}\n"
+    assert sum(built(rows, steps).values()) == 900
+
+
+def test_columns_of_ones_own_may_be_named_like_those_of_layouts(place: Path) -> None:
+    rows = [{"text": prose(n), "said": f"{n}"} for n in range(12)]
+    Path("docs.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    for name in ("prompt", "messages"):
+        text = f"name: x\nsteps:\n  rows: {{use: files, path: docs.jsonl, columns: {{text: text, {name}: said}}}}\n"
+        made = build(f"{text}  split: {{use: split, test: 0.2}}\n  dataset: {{use: write}}\n", out=name)
+        assert sum(made.published.splits.values()) == 12
+
+
+def test_many_equal_rows_in_one_split_take_no_time_and_no_memory(place: Path) -> None:
+    held = pl.DataFrame({"place": range(4000), "split": ["test"] * 4000, "input": [None] * 4000, "output": [prose(3, 20)] * 4000}, schema_overrides={"place": pl.UInt64, "input": pl.String})  # fmt: skip
+    assert Held(held, 0.8).near([held, held.with_columns(split=pl.lit("train"))]).height == 1

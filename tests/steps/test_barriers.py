@@ -325,3 +325,23 @@ def test_in_a_large_bucket_rows_are_compared_with_the_first_and_their_neighbours
     assert (found.large, found.rows) == (1, 300)
     assert found.pairs.height == 28 + 292 * 8 + 291 + 1
     assert set(found.pairs["left"]) | set(found.pairs["right"]) == set(range(302))
+
+
+def test_pairs_of_one_long_output_are_sought_by_their_inputs_and_found_though_some_are_short() -> None:
+    rows = []
+    for n in range(300):
+        question = [f"word{n}x{k}" for k in range(19)]
+        rows.append((" ".join(question), prose(7, 12)))
+        question[4] += "s"
+        rows.append((" ".join(question), prose(7, 12)))
+    pairs = conform(
+        pl.DataFrame({"id": [f"r{n}" for n in range(600)], "input": [row[0] for row in rows], "output": [row[1] for row in rows]}), "pairs"
+    )
+    made = settle(Dedup(near=Near(similarity=0.8)), pairs)
+    assert abs(made.filter("keep").height - 300) <= 3
+    assert met(pl.concat([(keys := Dedup(near=Near()).comparison(pairs.columns).keys(pairs.with_row_index("row").with_columns(order=hash_texts(pairs["id"])))).select("key", places(0, keys["row"]), "order")])).large == 0  # fmt: skip
+
+
+def test_pairs_of_nothing_are_no_duplicates() -> None:
+    pairs = conform(pl.DataFrame({"id": ["a", "b"], "input": [None, None], "output": [None, None]}, schema_overrides={"input": pl.String, "output": pl.String}), "pairs")  # fmt: skip
+    assert settle(Dedup(near=Near()), pairs)["keep"].all()

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import polars as pl
 from pydantic import Field
 
-from tasks.axes import MEASURED, fault_in, labels, needed
+from tasks.axes import LABEL, MEASURED, fault_in, labels, needed
 from tasks.errors import Fault
 from tasks.frames import text_column
 from tasks.step import BarrierStep, Context, Names
@@ -147,7 +147,7 @@ class Select(BarrierStep):
         given: Mapping[str, float] = self.quotas.get(axis) or self.mix.get(axis) or {}
         if not given:
             return pl.lit(1.0)
-        values = {value: _share(weight, self.rows) if axis in self.quotas else weight for value, weight in given.items()}
+        values = {value[:LABEL]: _share(weight, self.rows) if axis in self.quotas else weight for value, weight in given.items()}
         rest = max(0.0, 1 - sum(values.values())) / pl.max_horizontal(_others(name, values), 1) if axis in self.quotas else pl.lit(1.0)
         part = pl.col(name).replace_strict(values, default=None, return_dtype=pl.Float64)
         return pl.coalesce(part, rest) / pl.len().over("split", name)

@@ -22,7 +22,8 @@ class Near(Settings):
         """Choose bands and rows: of those that reach the recall the ones of least work, at most MOST_HASHES hashes a text.
 
         P(found) = 1 - (1 - J^rows)^bands. Work is a band's key, exchanged and sorted, as that of 6 hashes, and a false
-        candidate, whose texts are read again, as that of 2,000: of 1 pair of similarity .3 and 100 of .1 for each text.
+        candidate, whose texts are read again, as that of 2,000: of 1 pair of similarity .3 and 10,000 of .1 for each text:
+        short texts have many.
         """
         shapes = [(self._needed(rows), rows) for rows in range(1, 17)]
         fitting = [(bands, rows) for bands, rows in shapes if bands * rows <= MOST_HASHES] or [(MOST_HASHES, 1)]
@@ -47,4 +48,4 @@ class Near(Settings):
 
 
 def _strays(bands: int, rows: int) -> float:
-    return sum(share * (1 - (1 - similarity**rows) ** bands) for similarity, share in ((0.3, 1), (0.1, 100)))
+    return sum(share * (1 - (1 - similarity**rows) ** bands) for similarity, share in ((0.3, 1), (0.1, 10_000)))

@@ -4,19 +4,22 @@ Pairs are found by a rule that misses none: of two sets of similarity t, ordered
 first n - ceil(t n) + 1 members of each have one in common (prefix filtering; Chaudhuri, Ganti and Kaushik 2006).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from tasks.abreast import abreast
-from tasks.text.certifying import BY_CHARACTERS, BY_WORDS, Sets, distinct, marked, overlaps, shares
+from tasks.text.arrow import Counts, Hashes
+from tasks.text.certifying import BY_CHARACTERS, BY_WORDS, Sets, distinct, marked, overlaps, pruned, shares
 
 SLACK = 0.9
 """Candidates are sought by input and output together, at this part of the similarity; then each is looked at by itself."""
 PAIRS = {"place": pl.UInt64(), "other": pl.UInt64(), "similarity": pl.Float64()}
 KINDS = (BY_WORDS, BY_CHARACTERS)
+COMMON, MANY = 0.95, 20
+"""Shingles that this share of at least so many held-out texts have are set aside."""
 SLICE = 1000
 """Rows whose candidates are joined at once."""
 
@@ -32,11 +35,12 @@ class Held:
         """Give the pairs of PAIRS that are alike though they lie in different splits; frames are of rows as these."""
         held = _once(self.rows)
         indexes = [Index.of(held, kind, self.similarity * SLACK) for kind in KINDS]
+        common = {name: [_common(distinct(held[name].fill_null(""), kind)) for kind in KINDS] for name in ("input", "output")}
 
         def near_in(frame: pl.DataFrame) -> pl.DataFrame:
             rows = _once(frame)
             pairs = pl.concat(index.candidates(rows) for index in indexes).unique()
-            similarity = np.minimum(*(_similarity(rows[name], held[name], pairs) for name in ("input", "output")))
+            similarity = np.minimum(*(_similarity(rows[name], held[name], pairs, common[name]) for name in ("input", "output")))
             told = pl.DataFrame({"place": rows["place"][pairs["row"]], "other": held["place"][pairs["held"]], "similarity": similarity})
             return told.filter(pl.col("similarity") >= self.similarity)
 
@@ -48,14 +52,23 @@ def _once(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.unique(["split", "input", "output"], keep="first", maintain_order=True)
 
 
-def _similarity(one: pl.Series, two: pl.Series, pairs: pl.DataFrame) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+def _similarity(one: pl.Series, two: pl.Series, pairs: pl.DataFrame, common: Sequence[Hashes]) -> Counts:
     """Give how alike the texts of pairs are: by words where both are compared by them, else by characters; two empty ones are equal."""
     ones, left = _used(one, pairs["row"])
     twos, right = _used(two, pairs["held"])
-    (words, characters), (other_words, other_characters) = ([distinct(texts, kind) for kind in KINDS] for texts in (ones, twos))
+    (words, characters), (other_words, other_characters) = (
+        [pruned(distinct(texts, kind), same) for kind, same in zip(KINDS, common, strict=True)] for texts in (ones, twos)
+    )
     both = (np.diff(words[1])[left] > 0) & (np.diff(other_words[1])[right] > 0)
     found = np.where(both, overlaps(words, other_words, left, right), overlaps(characters, other_characters, left, right))
     return np.where((ones.str.len_bytes() == 0).to_numpy()[left] & (twos.str.len_bytes() == 0).to_numpy()[right], 1.0, found)
+
+
+def _common(sets: Sets) -> Hashes:
+    """Give the shingles that nearly every text has: an instruction that a template puts into each says nothing of any."""
+    told = int((np.diff(sets[1]) > 0).sum())
+    hashes, counts = np.unique(sets[0], return_counts=True)
+    return hashes[counts >= COMMON * told] if told >= MANY else hashes[:0]
 
 
 def _used(texts: pl.Series, rows: pl.Series) -> tuple[pl.Series, "np.ndarray[tuple[int], np.dtype[np.int64]]"]:
@@ -75,20 +88,23 @@ class Index:
     sets: Sets
     counts: pl.DataFrame
     rare: pl.DataFrame
+    common: Hashes
 
     @classmethod
     def of(cls, rows: pl.DataFrame, kind: int, similarity: float) -> "Index":
         """Index the held-out rows."""
         hashes, ends = distinct(_together(rows), kind)
         shift = 64 - max(16, min(30, len(hashes).bit_length() + 3))
+        common = _common((hashes, ends))
+        hashes, ends = pruned((hashes, ends), common)
         counts = pl.DataFrame({"hash": hashes}).group_by("hash").agg(pl.len().alias("count"))
         rare = _rare(_members((hashes, ends), np.arange(rows.height)), counts, similarity)
         rare = rare.with_columns(held_split=rows["split"][rare["row"]])
-        return cls(kind, similarity, shift, marked(hashes, shift), (hashes, ends), counts, rare.rename({"row": "held"}))
+        return cls(kind, similarity, shift, marked(hashes, shift), (hashes, ends), counts, rare.rename({"row": "held"}), common)
 
     def candidates(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Give `row` and `held`, by their numbers, of the pairs that share a rare shingle and are alike as a whole."""
-        sets = distinct(_together(frame), self.kind)
+        sets = pruned(distinct(_together(frame), self.kind), self.common)
         close = np.flatnonzero(shares(self.marks, sets, self.shift) >= self.similarity)
         found = [self._met(frame, sets, close[at : at + SLICE]) for at in range(0, len(close), SLICE)]
         return pl.concat([pl.DataFrame(schema={"row": pl.UInt32, "held": pl.UInt32}), *found])

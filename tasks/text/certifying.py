@@ -117,6 +117,19 @@ def distinct(texts: pl.Series, kind: int) -> Sets:
     return _distinct(held.data, held.offsets, *table(), kind)
 
 
+def pruned(sets: Sets, common: Hashes) -> Sets:
+    """Give sets without the common members; a set that has no others stays as it is."""
+    if not len(common):
+        return sets
+    hashes, ends = sets
+    kept = ~np.isin(hashes, common)
+    left = np.add.reduceat(np.append(kept, 0), ends[:-1]) * (np.diff(ends) > 0)
+    whole = np.repeat(left == 0, np.diff(ends))
+    kept |= whole
+    sizes = np.where(left == 0, np.diff(ends), left)
+    return hashes[kept], np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
 def marked(hashes: Hashes, shift: int) -> Bytes:
     """Give a table of marks, one for each value that hashes can have in their upper bits."""
     marks = np.zeros(1 << (64 - shift), np.uint8)

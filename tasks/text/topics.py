@@ -52,6 +52,8 @@ def topics(vectors: pl.Series, count: int, chances: npt.NDArray[np.float64]) -> 
     All sums are of whole numbers, so the order of rows and of threads changes nothing.
     """
     held: Vectors = np.ascontiguousarray(vectors.to_numpy(), dtype=np.float32).reshape(-1, SIZE)
+    if not len(held):
+        return np.zeros(0, np.int64)
     some = held[np.argsort(chances, kind="stable")[:SAMPLE]]
     centres = _first_centres(some, min(count, len(some)))
     for _ in range(ROUNDS):
@@ -65,12 +67,13 @@ def topics(vectors: pl.Series, count: int, chances: npt.NDArray[np.float64]) -> 
         if np.array_equal(moved, centres):
             break
         centres = moved
-    return np.argmax(held @ centres.T, axis=1) if len(centres) else np.zeros(len(held), np.int64)
+    found: npt.NDArray[np.int64] = np.argmax(held @ centres.T, axis=1)
+    return found
 
 
 def _first_centres(some: Vectors, count: int) -> Vectors:
     """Choose vectors that are far from each other: each next one is the least like those before."""
-    chosen = [0] if count else []
+    chosen = [0]
     closest = np.full(len(some), -np.inf, np.float32)
     while len(chosen) < count:
         closest = np.maximum(closest, some @ some[chosen[-1]])

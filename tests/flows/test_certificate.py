@@ -17,6 +17,7 @@ from flows.rim import Exit
 from flows.verify import main as verify
 from flows.work.certifying import Written, leaks
 from tasks.published.certificate import Held
+from tasks.text.certifying import pruned
 from tasks.text.shingles import jaccard, shingle_sets
 from tests.steps.test_barriers import edited
 from tests.texts import prose
@@ -178,3 +179,17 @@ def test_columns_of_ones_own_may_be_named_like_those_of_layouts(place: Path) -> 
 def test_many_equal_rows_in_one_split_take_no_time_and_no_memory(place: Path) -> None:
     held = pl.DataFrame({"place": range(4000), "split": ["test"] * 4000, "input": [None] * 4000, "output": [prose(3, 20)] * 4000}, schema_overrides={"place": pl.UInt64, "input": pl.String})  # fmt: skip
     assert Held(held, 0.8).near([held, held.with_columns(split=pl.lit("train"))]).height == 1
+
+
+def test_an_instruction_that_a_template_puts_before_every_text_is_no_leak(place: Path) -> None:
+    rows: list[dict[str, object]] = [{"input": prose(n, 1), "output": "yes" if n % 2 else "no"} for n in range(150)]
+    instruction = prose(3, 12)
+    steps = '  split: {use: split, test: 0.2}\n  told: {use: template, input: "INSTRUCTION {{ input }}", output: "{{ output }}"}\n  dataset: {use: write}\n'
+    assert sum(built(rows, steps.replace("INSTRUCTION", instruction)).values()) == 150
+
+
+def test_common_members_go_but_no_set_becomes_empty() -> None:
+    sets = np.array([1, 2, 3, 1, 2, 9, 2, 4], np.uint64), np.array([0, 3, 5, 5, 6, 8])
+    hashes, ends = pruned(sets, np.array([1, 2], np.uint64))
+    assert hashes.tolist() == [3, 1, 2, 9, 4]
+    assert ends.tolist() == [0, 1, 3, 3, 4, 5]

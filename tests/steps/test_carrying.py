@@ -149,3 +149,79 @@ def test_a_large_component_is_told_of(place: Path) -> None:
     step = Split(test=0.1)
     assert "20 of 100 rows" in step.told(settle(step, rows))["warned"][0]
     assert step.told(settle(step, documents([str(n) for n in range(100)]))) == {}
+
+
+def later(text: str, rows: list[dict[str, str]], **options: str) -> tuple[dict[str, str], dict[str, object]]:
+    """Build a recipe over rows; the split of each text, and the report of the split."""
+    Path("rows.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    dataset = build(text, **options)
+    held = {text: name for name in dataset.published.splits for text in dataset.split(name).collect()["text"]}
+    return held, next(step for step in dataset.summary["steps"] if step["use"] == "split")
+
+
+BY_KIND = """
+name: rows
+steps:
+  rows: {use: files, path: "rows.jsonl"}
+  kinds: {use: columns, columns: {kind: attrs.kind}}
+  split: {use: split, test: 0.2 MORE}
+  dataset: {use: write}
+"""
+
+
+def kinds(count: int, first: int = 0) -> list[dict[str, str]]:
+    return [{"text": prose(n, 12), "kind": "a" if n % 4 == 0 else "b"} for n in range(first, first + count)]
+
+
+def test_a_step_that_was_renamed_goes_on_from_the_only_split_there_is(place: Path) -> None:
+    first, _ = later(BY_KIND.replace(" MORE", ""), kinds(40))
+    second, told = later(BY_KIND.replace(" MORE", "").replace("split: {use", "parts: {use"), kinds(50))
+    assert {text: second[text] for text in first} == first
+    assert told["since"]
+
+
+def test_rows_that_were_missing_in_between_keep_their_splits(place: Path) -> None:
+    text = BY_KIND.replace(" MORE", "")
+    first, _ = later(text, kinds(40))
+    later(text, kinds(20, 20))
+    third, _ = later(text, kinds(40))
+    assert third == first
+
+
+def test_a_cell_that_is_held_out_later_is_whole_and_lines_that_move_lose_nothing(place: Path) -> None:
+    later(BY_KIND.replace(" MORE", ""), kinds(40))
+    text = BY_KIND.replace(" MORE", ", unseen: {kind: [a]}")
+    second, told = later(text, kinds(40))
+    assert {second[row["text"]] for row in kinds(40) if row["kind"] == "a"} == {"unseen"}
+    third, told = later(text, [row for row in kinds(12, 100) if row["kind"] == "b"] + kinds(40))
+    assert told["dropped"] == {}
+    assert {text: third[text] for text in second} == second
+
+
+def test_rows_that_a_changed_recipe_ties_stay_with_the_test(place: Path) -> None:
+    rows = kinds(40) + [{"text": edited(prose(n, 12), list(range(0, 40, 2))), "kind": "b"} for n in range(10)]
+    first, _ = later(BY_KIND.replace(" MORE", ", near: {similarity: 0.95}"), rows)
+    second, told = later(BY_KIND.replace(" MORE", ", near: {similarity: 0.3}"), rows)
+    assert all(second.get(text) == "test" for text, split in first.items() if split == "test")
+    assert set(told["dropped"]) <= {STRADDLES}  # type: ignore[arg-type, call-overload]  # a report's values are of any type
+
+
+def test_folds_and_the_end_of_train_hold_in_later_builds(place: Path) -> None:
+    text = BY_KIND.replace(" MORE", ", folds: 4")
+    later(text, kinds(40))
+    build(text)
+    Path("rows.jsonl").write_bytes(b"\n".join(map(orjson.dumps, kinds(44))))
+    rows = build(text).train.collect()
+    assert rows["fold"].null_count() == 0
+    ended = BY_KIND.replace("name: rows", "name: ended").replace(" MORE", ", train: 10")
+    counts = []
+    for count in (40, 41, 42, 43):
+        held, _ = later(ended, kinds(count))
+        counts.append(sum(split == "train" for split in held.values()))
+    assert counts == [10] * 4
+
+
+def test_time_goes_back_before_1970(place: Path) -> None:
+    rows = documents([str(n) for n in range(60)], created=[str(1850 + n) if n < 50 else None for n in range(60)])
+    made = settle(Split(test=0.2, time="created"), rows)
+    assert sorted(made.filter(pl.col("split") == "test")["created"].to_list()) == [str(1850 + n) for n in range(38, 50)]

@@ -114,3 +114,7 @@ def test_the_report_draws_a_path_for_every_cell_the_empty_ones_too(tmp_path: Pat
     assert "<b>" not in page
     assert sum(cell["taken"] for cell in board["cells"]) == 9
     assert picture(board).startswith("<svg")
+
+
+def test_no_rows_have_no_topics() -> None:
+    assert settle(Select(rows=3, spread=("topic",)), documents([]), 1).height == 0

@@ -93,29 +93,51 @@ def _minima(data: Bytes, offsets: Offsets, classes: Classes, lower: Lower, hashe
 
 
 @kernel
+def _told(has: Bytes, row: int) -> tuple[int, int]:
+    """Give how many columns of a row are not empty, and which, as bits."""
+    count = bits = 0
+    for c in range(len(has)):
+        full = has[c, row, 0] or has[c, row, 1]
+        count, bits = count + full, bits | full << c
+    return count, bits
+
+
+@kernel
+def _fits(has: Bytes, row: int, bits: int, kinds: int) -> bool:
+    """Tell whether a row's columns have the signatures that the bits of `kinds` name; of an empty column the bit is 0."""
+    fits = True
+    for c in range(len(has)):
+        kind = kinds >> c & 1
+        fits &= has[c, row, kind] != 0 if bits >> c & 1 else kind == 0
+    return fits
+
+
+@kernel
+def _shared_key(minima: Minima, row: int, columns: tuple[int, int], kinds: int, band: tuple[int, int]) -> np.uint64:
+    """Give one key of a row: as many hashes of the band from each of its columns, the first ones one more where they do not divide."""
+    count, bits = columns
+    number, rows = band
+    total, met = np.uint64(number + 1) * GOLDEN ^ np.uint64(bits << 8 | kinds), 0
+    for c in range(len(minima)):
+        if not bits >> c & 1:
+            continue
+        for k in range(rows // count + (met < rows % count)):
+            total = mix(total ^ np.uint64(minima[c, row, kinds >> c & 1, number * rows + k]))
+        met += 1
+    return total
+
+
+@kernel
 def _joined(minima: Minima, has: Bytes, bands: int, rows: int) -> tuple[Hashes, Offsets]:
     columns, count = minima.shape[0], minima.shape[1]
     out, ends, n = np.empty(count * bands << columns, np.uint64), np.zeros(count + 1, np.int64), 0
     for i in range(count):
-        told = full = 0
-        for c in range(columns):
-            if has[c, i, 0] or has[c, i, 1]:
-                told, full = told + 1, full | 1 << c
-        for kinds in range(1 << columns if told else 0):
-            fits = True
-            for c in range(columns):
-                kind = kinds >> c & 1
-                fits &= has[c, i, kind] != 0 if full >> c & 1 else kind == 0
-            if not fits:
+        told = _told(has, i)
+        for kinds in range(1 << columns if told[0] else 0):
+            if not _fits(has, i, told[1], kinds):
                 continue
             for band in range(bands):
-                total, place, met = np.uint64(band + 1) * GOLDEN ^ np.uint64(full << 8 | kinds), band * rows, 0
-                for c in range(columns):
-                    if full >> c & 1:
-                        for k in range(rows // told + (met < rows % told)):
-                            total = mix(total ^ np.uint64(minima[c, i, kinds >> c & 1, place + k]))
-                        met += 1
-                out[n] = total
+                out[n] = _shared_key(minima, i, told, kinds, (band, rows))
                 n += 1
         ends[i + 1] = n
     return out[:n].copy(), ends

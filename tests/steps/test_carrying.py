@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flows.build import build
@@ -21,7 +21,9 @@ from tests.texts import prose
 TIES = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 7)), max_size=30)
 
 
-@given(TIES, st.lists(st.sampled_from([None, None, "train", "test"]), min_size=12, max_size=12), st.integers(0, 999))
+@example([(0, 0), (2, 0), (1, 1), (2, 1)], ["train", "test", *[None] * 10], 0)
+@example([(0, 0), (2, 0), (1, 1), (3, 1), (2, 2), (3, 2), (4, 3), (3, 3)], ["train", "test", *[None] * 10], 0)
+@given(TIES, st.lists(st.sampled_from([None, "train", "test"]), min_size=12, max_size=12), st.integers(0, 999))
 def test_after_carrying_over_no_tie_holds_two_splits_and_old_rows_keep_theirs(
     ties: list[tuple[int, int]], splits: list[str | None], seed: int
 ) -> None:

@@ -1,23 +1,23 @@
 """The board of a selection as a picture: sectors by the first axis, rings by the others, a path for each cell, and its table."""
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from math import cos, pi, sin
 from typing import Any
 
 STYLE = """
 .board path { stroke: #fff; stroke-width: 1.5; } .board .none { fill: #f3f5f8; stroke: #c9d1db; stroke-dasharray: 3 2; }
-.board text { font-size: 11px; fill: #1d2530; text-anchor: middle; } td.short { color: #c0573f; }
+.board text { font-size: 11px; fill: #1d2530; } td.short { color: #c0573f; }
 """
-SIZE, HOLE, EDGE = 560, 50, 210
+SIZE, HOLE, EDGE = 620, 50, 210
 LABEL = 24
 Totals = Mapping[tuple[str, ...], Sequence[int]]
 
 
 def boarded(name: str, board: Mapping[str, Any]) -> Iterator[str]:
     """Give the part of a page that shows a selection: the picture, and a table of its cells."""
-    yield f"<h2>The board of {_said(name)}</h2><p class=why>Darker cells gave more rows; dashed ones are empty.</p>"
+    yield f"<h2>The board of {_said(name)}</h2><p class=why>Darker cells gave more rows; dashed ones are empty.{_rings_told(board)}</p>"
     yield picture(board)
     heads = "".join(f"<th>{_said(head)}</th>" for head in ("split", *board["axes"], "there", "wanted", "taken", "short"))
     yield f"<details><summary>{len(board['cells']):,} cells</summary><table><tr>{heads}</tr>"
@@ -33,7 +33,7 @@ def picture(board: Mapping[str, Any]) -> str:
     """Draw the cells of all splits together as an SVG; a cell that no row falls into is drawn as an empty one."""
     totals = _totals(board["cells"])
     sectors = sorted({cell[0] for cell in totals}, key=_natural)
-    rings = sorted(product(*(sorted({cell[place] for cell in totals}, key=_natural) for place in range(1, len(board["axes"])))))
+    rings = _rings(totals, len(board["axes"]))
     most = max([taken for _, taken in totals.values()] + [1])
     parts = []
     for turn, sector in enumerate(sectors):
@@ -43,6 +43,19 @@ def picture(board: Mapping[str, Any]) -> str:
     names = _said(", ".join(board["axes"]))
     head = f'<svg class="board" role="img" aria-label="Rows by {names}" viewBox="0 0 {SIZE} {SIZE}" width="{SIZE}" height="{SIZE}">'
     return f"{head}{''.join(parts)}</svg>"
+
+
+def _rings(cells: Iterable[tuple[str, ...]], axes: int) -> list[tuple[str, ...]]:
+    """Give the rings from the inside: every combination of values of the axes but the first."""
+    held = list(cells)
+    return list(product(*(sorted({cell[place] for cell in held}, key=_natural) for place in range(1, axes))))
+
+
+def _rings_told(board: Mapping[str, Any]) -> str:
+    if len(board["axes"]) == 1:
+        return ""
+    rings = _rings((tuple(cell["cell"]) for cell in board["cells"]), len(board["axes"]))
+    return f" Rings from the inside, {_said(' and '.join(board['axes'][1:]))}: {_said(', '.join(' · '.join(ring) for ring in rings))}."
 
 
 def _totals(cells: Sequence[Mapping[str, Any]]) -> Totals:
@@ -74,9 +87,11 @@ def _cell(sector: tuple[int, int], ring: tuple[int, int], names: Sequence[str], 
 
 
 def _label(turn: int, count: int, name: str) -> str:
-    x, y = _at(EDGE + 30, 2 * pi * (turn + 0.5) / count).split()
+    angle = 2 * pi * (turn + 0.5) / count
+    x, y = _at(EDGE + 10, angle).split()
+    anchor = "middle" if abs(sin(angle)) < 0.2 else "start" if sin(angle) > 0 else "end"
     short = name if len(name) <= LABEL else f"{name[: LABEL - 1]}…"
-    return f'<text x="{x}" y="{y}">{_said(short)}</text>'
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}" dy="{0.35 - 0.5 * cos(angle):.2f}em">{_said(short)}</text>'
 
 
 def _at(radius: float, angle: float) -> str:

@@ -103,10 +103,10 @@ def test_a_limit_takes_a_sample_and_no_more(notes: Path) -> None:
     assert steps(few)["passages"]["rows_in"] == 5
     more = build(NOTES, limit=9)
     assert steps(more)["notes"]["rows_out"] == 9
-    first = build(NOTES.replace("licence: CC0-1.0", "licence: CC0-1.0, limit: 5, pick: first"))
+    first = build(NOTES.replace("licence: CC0-1.0", "licence: CC0-1.0, limit: 5, pick: first"), since="none")
     names = {row.split("/")[1] for row in pl.read_parquet(list(Path(first.url).glob("provenance/*")))["id"]}
     assert names == {f"note{n:03}.txt" for n in range(5)}
-    assert steps(build(NOTES.replace("licence: CC0-1.0", "limit: {units: 4}, licence: CC0-1.0")))["notes"]["units"] == 4
+    assert steps(build(NOTES.replace("licence: CC0-1.0", "limit: {units: 4}, licence: CC0-1.0"), since="none"))["notes"]["units"] == 4
 
 
 def test_the_plan_tells_cached_todo_and_unknown(notes: Path) -> None:

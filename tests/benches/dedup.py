@@ -1,10 +1,10 @@
-"""How fast and how sure dedup and decontamination are: `python -m tests.benches.dedup [DOCUMENTS] [PEER_PYTHON] [TEXTS.jsonl]`.
+"""How fast and how sure dedup and decontamination are: `python -m tests.benches.dedup [DOCUMENTS] [PEER_PYTHON]`.
 
 Documents are generated with planted near-duplicates (`planted.py`). Each side is a whole process on one core; they run in
 turn, three times, in folders that are deleted. Start-up is measured on 20 documents and taken off. `step` is what
 a step costs: the CPU seconds of a build with it less those of the same build without it. Recall is over all planted pairs, by their
 exact similarity; every dropped row is compared with the row that it names. The peers get the first part of the
-documents. PEER_PYTHON is an interpreter that has rensa. With TEXTS, recall and false drops are measured on its documents too.
+documents. PEER_PYTHON is an interpreter that has rensa.
 """
 
 import json
@@ -120,7 +120,6 @@ def main() -> int:
     """Run all sides in turn, print and write the result."""
     count = int(sys.argv[1]) if sys.argv[1:] else 100_000
     peer = sys.argv[2] if sys.argv[2:] else sys.executable
-    texts = Path(sys.argv[3]).absolute() if sys.argv[3:] else None
     with tempfile.TemporaryDirectory(prefix="dartboard-bench-") as name:
         base = Path(name)
         made = list(documents(count))
@@ -136,7 +135,7 @@ def main() -> int:
         pairs = [(document.number, document.source) for document in made if document.source is not None]
         spent = {side: median(runs) - starts[side] for side, runs in times.items()}
         result: dict[str, Any] = {
-            "command": f"python -m tests.benches.dedup {count} PEER_PYTHON{' TEXTS' if texts else ''}",
+            "command": f"python -m tests.benches.dedup {count} PEER_PYTHON",
             "commit": subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip(),
             "python": platform.python_version(),
             "documents": count,

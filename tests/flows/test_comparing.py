@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from flows.build import build
+from tests.benches.dedup import clustered, surely
 from tests.steps.test_barriers import edited
 from tests.texts import prose
 
@@ -66,3 +67,19 @@ def test_builds_without_pairs_go_through(rows: Path) -> None:
         (rows / f"rows/{number}.jsonl").unlink()
     made = build("r.yaml", out="one")
     assert dict(made.published.splits) == {"train": 1, "validation": 1}
+
+
+def test_planted_duplicates_of_real_texts_are_found_and_nothing_unlike_is_dropped(shared: Path, tmp_path: Path) -> None:
+    """Of 3,453 real documents with planted copies and edits; those of similarity .8 and more by the certificate's measure."""
+    texts = pl.read_ndjson(shared / "parity" / "c10.jsonl").with_row_index("number")
+    truth = pl.read_parquet(shared / "parity" / "c10.truth.parquet").select("id", "base")
+    recipe = f"name: c\nsteps:\n  rows: {{use: files, path: {shared / 'parity' / 'c10.jsonl'}}}\n  unique: {{use: dedup, near: {{}}}}\n  out: {{use: write}}\n"
+    made = build(recipe, out=str(tmp_path / "out"))
+    held = clustered(pl.concat(pl.read_parquet(path) for path in told(made, "unique")["parts"]["verdicts"]))
+    held = held.with_columns(number=pl.col("id").str.extract(r"#(\d+)$").cast(pl.Int64) - 1)
+    places = dict(texts.select("id", "number").iter_rows())
+    pairs = [(places[one], places[base]) for one, base in truth.iter_rows() if one != base and base in places]
+    found = surely(texts["text"].to_list(), pairs, held)
+    assert found["0.80-1.00"]["pairs"] > 300
+    assert found["0.80-1.00"]["found"] >= 0.997
+    assert found["unlike"] == 0

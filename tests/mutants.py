@@ -62,7 +62,7 @@ MUTANTS = (
     ),
     Mutant(
         "one column alike is enough", "tasks/dedup/comparison.py", "reduce(np.minimum,", "reduce(np.maximum,",
-        "tests/steps/test_barriers.py::test_columns_are_compared_each_by_itself",
+        "tests/steps/test_barriers.py::test_candidates_of_which_one_column_is_less_alike_both_stay",
     ),
     Mutant(
         "an open quote swallows rows", "tasks/sources/tabular.py", "        self._back(1)\n", "",

@@ -345,3 +345,14 @@ def test_pairs_of_one_long_output_are_sought_by_their_inputs_and_found_though_so
 def test_pairs_of_nothing_are_no_duplicates() -> None:
     pairs = conform(pl.DataFrame({"id": ["a", "b"], "input": [None, None], "output": [None, None]}, schema_overrides={"input": pl.String, "output": pl.String}), "pairs")  # fmt: skip
     assert settle(Dedup(near=Near()), pairs)["keep"].all()
+
+
+def test_candidates_of_which_one_column_is_less_alike_both_stay() -> None:
+    rows = []
+    for n in range(40):
+        question = [f"word{n}x{k}" for k in range(60)]
+        rows.append((" ".join(question), prose(n, 12)))
+        question[10:19] = [f"other{n}x{k}" for k in range(9)]
+        rows.append((" ".join(question), prose(n, 12)))
+    held = {"id": [f"r{n}" for n in range(80)], "input": [row[0] for row in rows], "output": [row[1] for row in rows]}
+    assert settle(Dedup(near=Near(similarity=0.8)), conform(pl.DataFrame(held), "pairs"))["keep"].all()

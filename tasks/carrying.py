@@ -4,7 +4,9 @@ import polars as pl
 
 STRADDLES = "straddles"
 ROW, TIE, SPLIT = "n", "tie", "split"
-RANKS = ("train", "validation", "test", "unseen")
+UNSEEN = "unseen"
+RANKS = ("train", "validation", "test", UNSEEN)
+"""Splits, those last that a row must not leave."""
 
 
 def carried(ties: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:

@@ -66,9 +66,7 @@ class Select(BarrierStep):
 
     def columns_read(self) -> dict[str, tuple[str, ...]]:
         """The columns that axes are or read."""
-        return {
-            "spread": tuple(name for axis in self.axes if axis not in MEASURED and not fault_in(axis) for name in needed([axis], [])[:1])
-        }
+        return {"spread": tuple(name for axis in self.axes if axis not in MEASURED and not fault_in(axis) for name in needed([axis], []))}
 
     def reads(self, columns: Sequence[str]) -> list[str]:
         """Ids, splits, and what the axes are measured on."""

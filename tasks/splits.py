@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from tasks.carrying import STRADDLES, carried
+from tasks.carrying import RANKS, STRADDLES, UNSEEN, carried
 from tasks.dedup.comparison import Comparison, exact_keys
 from tasks.dedup.near import Near
 from tasks.errors import Fault
@@ -20,8 +20,6 @@ from tasks.store.keys import draw
 
 Ids = npt.NDArray[np.int64]
 Part = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
-UNSEEN = "unseen"
-ORDERED = ("train", "validation", "test", UNSEEN)
 _LONG_AGO = -1_000_000
 LARGE = 0.1
 """A component of more than this share of the rows is told of."""
@@ -169,7 +167,7 @@ class Split(BarrierStep):
         """Give components that say nothing of an earlier build the split of their ids, test before validation before train."""
         held = earlier.select("order", "split").unique("order", keep="first", maintain_order=True)
         found = rows.select("n", "order").with_columns(component=_components(rows["n"], ties)).join(held, on="order", how="left")
-        rank = pl.col("split").replace_strict({name: place for place, name in enumerate(ORDERED)}, return_dtype=pl.Int64)
+        rank = pl.col("split").replace_strict({name: place for place, name in enumerate(RANKS)}, return_dtype=pl.Int64)
         best = found.with_columns(rank=rank).with_columns(pl.col("split").sort_by("rank", nulls_last=False).last().over("component"))
         return best.drop_nulls("split").select("n", "split", reason=pl.lit(None, pl.String))
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from flows.work.job import Job
 from tasks.abreast import abreast
-from tasks.dedup.comparison import places
+from tasks.dedup.comparison import of_places, places
 from tasks.exchange import spool_partitions
 from tasks.frames import MARKS
 from tasks.shards import Shard, columns_of, counted, groups, read, whole
@@ -17,9 +17,6 @@ from tasks.store.commit import Done, Part, commit
 from tasks.store.place import Place
 from tasks.store.spool import ParquetSpool, spool_folder
 from tasks.text.hashing import hash_texts
-
-PARTS = 1 << 32
-"""A place is the number of its part by this, and its row."""
 
 
 def summarise(job: Job, steps: list[Step]) -> Done:
@@ -79,7 +76,7 @@ def settle(job: Job, steps: list[Step]) -> Done:
     settled = step.settle(rows, _numbered(rows, pairs), replace(job.context(), earlier=earlier))
     if settled.height != rows.height:
         raise AssertionError(f"{job.calls[0].name}: settled {settled.height} of {rows.height} rows")
-    told = settled.with_columns(part=pl.col("place") // PARTS, row=(pl.col("place") % PARTS).cast(pl.UInt32)).drop("place")
+    told = settled.with_columns(**of_places(pl.col("place"))).drop("place")
     evidence = [name for name in settled.columns if name not in ("place", "keep", "reason", *MARKS)]
     with spool_folder() as folder:
         files = {}

@@ -1,7 +1,7 @@
 """Comparing rows across shards: who meets whom, whose shingles go where, and which pairs are alike.
 
-Nothing here holds more than a partition: keys are exchanged by hash, the pairs of rows that met are put
-into blocks of bounded text by the components they form, and only their shingles are exchanged.
+Keys are exchanged by hash, a partition at a time. `route` alone holds all pairs of rows that met, and no more than
+them: it puts them into blocks of bounded text by the components they form, and their shingles are exchanged by block.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import polars as pl
 
 from flows.work.job import Job
 from tasks.abreast import abreast
-from tasks.dedup.comparison import by_standing, met, places
+from tasks.dedup.comparison import by_standing, met, of_places, places
 from tasks.exchange import partition_of, spool_partitions
 from tasks.shards import groups, read, whole
 from tasks.step import BarrierStep, Comparing, Step
@@ -23,7 +23,6 @@ from tasks.text.joining import components
 
 BLOCK_BYTES = 24_000_000
 """Compared text of the rows whose shingles are held at once."""
-PARTS = 1 << 32
 
 
 def _comparison(job: Job, steps: list[Step]) -> Comparing:
@@ -68,7 +67,7 @@ def route(job: Job, steps: list[Step]) -> Done:
     near = by_standing(pairs)
     rows = _sizes(work, job.parts[:count], pl.concat([near["left"], near["right"]]).unique())
     blocks = rows.select("place", block=_blocks(rows, near))
-    touched = blocks.select(part=pl.col("place") // PARTS, row=(pl.col("place") % PARTS).cast(pl.UInt32), block="block")
+    touched = blocks.select(**of_places(pl.col("place")), block="block")
     with spool_folder() as folder:
         files, report = _spooled(folder, "exact", pairs.filter("exact").sort("left", "right")), {}
         for name, frame, by in (("near", _between(near, blocks), "blocks"), ("rows", touched.sort("part", "row"), "part")):

@@ -149,9 +149,18 @@ def met(keys: pl.DataFrame) -> Met:
     return Met(pl.DataFrame(found).filter(pl.col("left") != pl.col("right")).unique().sort(pl.all()), large, rows)
 
 
+PARTS = 1 << 32
+"""A place is the number of a part by this, and its row: one number, in order of both."""
+
+
 def places(part: int, rows: pl.Series) -> pl.Series:
-    """Give rows of a part as places: one number for both, in order of part and row."""
-    return (rows.cast(pl.UInt64) + (part << 32)).alias("place")
+    """Give rows of a part as places."""
+    return (rows.cast(pl.UInt64) + part * PARTS).alias("place")
+
+
+def of_places(place: pl.Expr) -> dict[str, pl.Expr]:
+    """Give the `part` and the `row` of places again."""
+    return {"part": place // PARTS, "row": (place % PARTS).cast(pl.UInt32)}
 
 
 def by_standing(pairs: pl.DataFrame) -> pl.DataFrame:

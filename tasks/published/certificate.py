@@ -1,7 +1,9 @@
 """A second look at written splits: shared groups, equal rows and near-duplicates, exactly, from the written rows alone.
 
-Pairs are found by a rule that misses none: of two sets of similarity t, ordered by how rare their members are, the
-first n - ceil(t n) + 1 members of each have one in common (prefix filtering; Chaudhuri, Ganti and Kaushik 2006).
+Documents are sought by a rule that misses none: of two sets of similarity t, ordered by how rare their members are, the
+first n - ceil(t n) + 1 members of each have one in common (prefix filtering; Chaudhuri, Ganti and Kaushik 2006). Pairs are sought
+by input and output together, at SLACK of the similarity, so a pair can be missed that is alike in each but less so as a whole. What
+nearly all held-out texts have (COMMON) is set aside.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from tasks.text.arrow import Bytes
+from tasks.text.arrow import Bytes, Offsets
 from tasks.text.classes import INNER, Classes
 from tasks.text.eights import trailing_zeros
 from tasks.text.kernel import inlined, kernel
@@ -119,6 +119,16 @@ def carried(mask: np.uint64, inner: np.uint64, before: np.uint64) -> np.uint64:
     for _ in range(3):
         mask |= ((mask << ONE) | before) & inner
     return mask
+
+
+@inlined
+def put_places(mask: np.uint64, at: int, out: Offsets, count: int) -> int:
+    """Write the places of set bits to `out`, from `count` on, that of the lowest bit being `at`; their number so far is given."""
+    while mask:
+        out[count] = at + trailing_zeros(mask)
+        mask &= mask - ONE
+        count += 1
+    return count
 
 
 @inlined

@@ -14,7 +14,8 @@ EXACT = np.uint64(1 << 63)
 
 
 @kernel
-def _sift(keys: Hashes) -> Offsets:
+def shared(keys: Hashes) -> Offsets:
+    """Give the places of keys that come again, and of a few more: what is left to be sorted."""
     size = 1024
     while size < 8 * len(keys):
         size *= 2
@@ -30,11 +31,6 @@ def _sift(keys: Hashes) -> Offsets:
         out[n] = k
         n += met[(keys[k] * GOLDEN) >> shift] > 1
     return out[:n].copy()
-
-
-def shared(keys: Hashes) -> Offsets:
-    """Give the places of keys that come again, and of a few more: what is left to be sorted."""
-    return _sift(keys)
 
 
 @kernel

@@ -4,9 +4,8 @@ import numpy as np
 import polars as pl
 
 from tasks.text.arrow import Bytes, Hashes, Offsets, buffers
-from tasks.text.blocks import BLOCK, HIGHEST, NONE, ONE, carried, classed_as
+from tasks.text.blocks import BLOCK, HIGHEST, NONE, ONE, carried, classed_as, put_places
 from tasks.text.classes import INNER, PUNCTUATION, SPACE, Classes, Lower, decode, table
-from tasks.text.eights import trailing_zeros
 from tasks.text.hashing import GOLDEN, PRIME, hash_bytes, mix
 from tasks.text.kernel import inlined, kernel
 from tasks.text.lexicon import hash_folded
@@ -58,14 +57,8 @@ def _runs(marks: Classes, size: int, starts: Offsets, ends: Offsets) -> int:
         behind = (~spaces << ONE) | inside
         starting, ending = ~spaces & ~behind, spaces & behind
         inside = ~spaces >> HIGHEST
-        while starting:
-            starts[count] = at + trailing_zeros(starting)
-            starting &= starting - ONE
-            count += 1
-        while ending:
-            ends[ended] = at + trailing_zeros(ending)
-            ending &= ending - ONE
-            ended += 1
+        count = put_places(starting, at, starts, count)
+        ended = put_places(ending, at, ends, ended)
     return count
 
 

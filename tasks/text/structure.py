@@ -8,7 +8,7 @@ import polars as pl
 from tasks.text import grams
 from tasks.text import style as styles
 from tasks.text.arrow import Bytes, Counts, Hashes, Offsets, buffers
-from tasks.text.blocks import BLOCK, HIGHEST, NONE, ONE, bytes_equal, carried, characters, classed_as, find, ones
+from tasks.text.blocks import BLOCK, HIGHEST, NONE, ONE, bytes_equal, carried, characters, classed_as, find, ones, put_places
 from tasks.text.classes import ALONE, ALPHA, DIGIT, END, INNER, UPPER, WORD, Classes, table
 from tasks.text.eights import trailing_zeros
 from tasks.text.grams import PAPER, Places, Table, known, places_for, repeated, table_for, table_size
@@ -96,14 +96,8 @@ def word_spans(text: Bytes, marks: Classes, size: int, starts: Offsets, ends: Of
         starting = word & ~inner & (~behind | own | behind_alone)
         ending = behind & (~word | starting)
         inside, alone_before, spilt = word >> HIGHEST, alone >> HIGHEST, (long >> HIGHEST) | (long >> (HIGHEST - ONE))
-        while starting:
-            starts[count] = at + trailing_zeros(starting)
-            starting &= starting - ONE
-            count += 1
-        while ending:
-            ends[ended] = at + trailing_zeros(ending)
-            ending &= ending - ONE
-            ended += 1
+        count = put_places(starting, at, starts, count)
+        ended = put_places(ending, at, ends, ended)
     return count
 
 

@@ -112,10 +112,6 @@ def clustered(held: pl.DataFrame) -> pl.DataFrame:
         ends = further.select("id", of="further")
 
 
-def median(spent: Sequence[float]) -> float:
-    return statistics.median(spent)
-
-
 def main() -> int:
     """Run all sides in turn, print and write the result."""
     count = int(sys.argv[1]) if sys.argv[1:] else 100_000
@@ -133,7 +129,7 @@ def main() -> int:
         part = sum(len(document.text.encode()) for document in made[:PEER_PART]) / 1e6
         times, starts, held = _timed(base, items, peer)
         pairs = [(document.number, document.source) for document in made if document.source is not None]
-        spent = {side: median(runs) - starts[side] for side, runs in times.items()}
+        spent = {side: statistics.median(runs) - starts[side] for side, runs in times.items()}
         result: dict[str, Any] = {
             "command": f"python -m tests.benches.dedup {count} PEER_PYTHON",
             "commit": subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip(),

@@ -34,8 +34,10 @@ def documents(count: int, seed: int = 7) -> Iterator[Planted]:
         said = draw.choices(words, cum_weights=weights, k=size)
         if size > 20 and draw.random() < BOILERPLATE:
             said += boilerplate
-        if len(held) < 5000 or draw.random() < 0.1:
-            held.append((number, said)) if len(held) < 5000 else held.__setitem__(draw.randrange(5000), (number, said))
+        if len(held) < 5000:
+            held.append((number, said))
+        elif draw.random() < 0.1:
+            held[draw.randrange(5000)] = (number, said)
         yield Planted(number, " ".join(said), None)
 
 

@@ -176,7 +176,7 @@ def test_columns_of_ones_own_may_be_named_like_those_of_layouts(place: Path) -> 
         assert sum(made.published.splits.values()) == 12
 
 
-def test_many_equal_rows_in_one_split_take_no_time_and_no_memory(place: Path) -> None:
+def test_equal_rows_of_a_split_are_compared_once(place: Path) -> None:
     held = pl.DataFrame({"place": range(4000), "split": ["test"] * 4000, "input": [None] * 4000, "output": [prose(3, 20)] * 4000}, schema_overrides={"place": pl.UInt64, "input": pl.String})  # fmt: skip
     assert Held(held, 0.8).near([held, held.with_columns(split=pl.lit("train"))]).height == 1
 

@@ -34,25 +34,26 @@ class Pace:
         self.seconds = seconds
         self._path = (folder or shared_folder()) / re.sub(r"[^A-Za-z0-9._-]", "_", bucket)
 
-    async def turn(self) -> None:
-        """Wait for the next free turn, and take it."""
-        while (wait := self._taken()) > 0:  # noqa: ASYNC110  other processes take turns too, which no event tells
-            await asyncio.sleep(wait)
+    async def turn(self) -> float:
+        """Wait for the next free turn, take it, and tell when that was, in seconds since 1970."""
+        while (turn := self._turn())[1] > 0:  # noqa: ASYNC110  other processes take turns too, which no event tells
+            await asyncio.sleep(turn[1])
+        return turn[0]
 
     def shut(self, seconds: float) -> None:
         """Let nobody have a turn before so many seconds have passed."""
         with self._locked() as stream:
             self._write(stream, max(self._next(stream), time.time() + seconds))
 
-    def _taken(self) -> float:
-        """Take the turn where it is free now; otherwise tell the seconds until it may be."""
+    def _turn(self) -> tuple[float, float]:
+        """Take the turn where it is free now; otherwise tell, beside the time, the seconds until it may be."""
         with self._locked() as stream:
             now = time.time()
             free = self._next(stream)
             if free > now:
-                return free - now
+                return now, free - now
             self._write(stream, now + self.seconds)
-            return 0.0
+            return now, 0.0
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[IO[str]]:

@@ -8,6 +8,7 @@ VERBS = {
     "show": "show what a build kept and dropped",
     "what-if": "tell what other thresholds would keep",
     "propose": "propose thresholds from rows that you marked",
+    "index": "index a dataset by hashes, to drop its rows from later ones",
     "verify": "verify a published dataset",
     "sweep": "find and remove what a store can do without",
     "schema": "print the JSON Schema of recipes",

@@ -4,6 +4,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from flows.earlier import earlier_splits
+from flows.known import known_shards
 from flows.plan import Stage
 from flows.scene import DataFile, Phases, Result, Scene, report_of
 from flows.work.job import Call, Job
@@ -25,12 +26,15 @@ def barrier(stage: Stage, scene: Scene) -> Phases:
     shards, call = scene.shards(stage), scene.site.call(name)
     extra: dict[str, Any] = {"columns": scene.columns(stage)}
     comparison = step.comparison(extra["columns"])
-    counted = {"partitions": _partitions(sum(shard.text.rows for shard in shards) * comparison.keys_a_row)} if comparison else {}
+    known = (yield from known_shards(stage, scene, call, comparison.columns)) if comparison else []
+    every = [*shards, *(shard for _, shard in known)]
+    counted = {"partitions": _partitions(sum(shard.text.rows for shard in every) * comparison.keys_a_row)} if comparison else {}
     summaries = yield [
-        scene.site.job("summary", [call], [shard.digest, extra, counted], shards=(shard,), extra=extra | counted) for shard in shards
+        scene.site.job("summary", [call], [shard.digest, extra, counted], shards=(shard,), extra=extra | counted) for shard in every
     ]
     parts = tuple(done.part("summary.parquet") for done in summaries)
-    pairs, told = (yield from _compared(scene, call, extra, shards, summaries)) if comparison else ((), {})
+    pairs, told = (yield from _compared(scene, call, extra, every, len(shards), summaries)) if comparison else ((), {})
+    extra["known"] = [name for name, _ in known]
     inputs = [[shard.digest for shard in shards], [part.sha256 for part in (*parts, *pairs)], extra]
     if step.carries and scene.site.since != "none":
         (earlier,) = yield [_earlier(scene, call, inputs)]
@@ -64,15 +68,21 @@ def _partitions(keys: int) -> int:
     return count
 
 
-def _compared(scene: Scene, call: Call, extra: Mapping[str, Any], shards: Sequence[Shard], summaries: Sequence[Done]) -> Pairs:
-    """Find the pairs of rows that are equal or alike: the parts that hold them, and what is told of the search."""
+def _compared(scene: Scene, call: Call, extra: Mapping[str, Any], shards: Sequence[Shard], own: int, summaries: Sequence[Done]) -> Pairs:
+    """Find the pairs of rows that are equal or alike: the parts that hold them, and what is told of the search.
+
+    Of earlier data, the shards behind the `own` first ones, rows are not compared with each other.
+    """
     job = scene.site.job
     keys, groups = [done.part("keys.parquet") for done in summaries], [done.report["groups"] for done in summaries]
     hashes = [part.sha256 for part in keys]
     met = yield [
-        job("meet", [call], [hashes, value], named=False, parts=tuple(keys), extra={"groups": _only(groups, value), "partition": value})
+        job(
+            "meet", [call], [hashes, value, own], named=False, parts=tuple(keys),
+            extra={"groups": _only(groups, value), "partition": value, "own": own},
+        )
         for value in sorted({value for group in groups for value in group}, key=int)
-    ]
+    ]  # fmt: skip
     told = {name: sum(done.report[name] for done in met) for name in ("large_buckets", "large_bucket_rows")}
     if not met:
         return (), {"compared": told | {"candidates": 0, "alike": 0}}

@@ -172,6 +172,10 @@ class BarrierStep(Step):
         """Whether `settle` sees rows of pairs only."""
         return False
 
+    def known(self) -> tuple[str, ...]:
+        """Name earlier datasets whose rows are compared too, and kept: `settle` finds their name in the column `known`."""
+        return ()
+
     def comparison(self, columns: Sequence[str]) -> "Comparing | None":
         """Give how rows are compared with each other, where they are."""
         del columns

@@ -149,7 +149,7 @@ MUTANTS = (
         "tests/steps/test_barriers.py::test_candidates_that_are_not_alike_enough_both_stay",
     ),
     Mutant(
-        "the keeper is anybody", "tasks/dedup/step.py", '.sort("rank", -pl', ".sort(-pl",
+        "the keeper is anybody", "tasks/dedup/step.py", '"rank", -pl.col("merit")', '-pl.col("merit")',
         "tests/steps/test_barriers.py::test_the_keeper_is_of_test_before_train_and_human_before_model",
     ),
     Mutant(
@@ -223,6 +223,14 @@ MUTANTS = (
     Mutant(
         "an empty split is published", "flows/publish.py", "        if empty:\n", "        if False:\n",
         "tests/flows/test_gates.py::test_an_empty_split_is_refused",
+    ),
+    Mutant(
+        "known rows are kept like any others", "tasks/dedup/step.py", 'sort(pl.col("known").is_null(), "rank"', 'sort("rank"',
+        "tests/flows/test_known.py::test_rows_of_an_earlier_dataset_are_dropped_and_each_names_its_row",
+    ),
+    Mutant(
+        "earlier data are not checked", "flows/work/recalling.py", 'if not path.exists() or file_info(path, 0).sha256 != file["sha256"]:', "if False:",
+        "tests/flows/test_known.py::test_what_is_not_there_or_not_whole_is_refused",
     ),
 )  # fmt: skip
 

@@ -28,6 +28,7 @@ KINDS = {
     "items": "flows.work.decontaminating:gather_items",
     "exam": "flows.work.decontaminating:join_items",
     "decontaminate": "flows.work.decontaminating:decontaminate",
+    "recall": "flows.work.recalling:recall",
     "earlier": "flows.work.barriers:find_earlier",
     "certify": "flows.work.certifying:certify",
     "settle": "flows.work.barriers:settle",

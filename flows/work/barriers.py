@@ -1,6 +1,6 @@
 """Barriers: a summary of each shard, then one settlement laid beside all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +8,7 @@ import polars as pl
 
 from flows.work.job import Job
 from tasks.abreast import abreast
-from tasks.dedup.comparison import of_places, places
+from tasks.dedup.comparison import PARTS, SAME, of_places, places
 from tasks.exchange import spool_partitions
 from tasks.frames import MARKS
 from tasks.shards import Shard, columns_of, counted, groups, read, whole
@@ -33,7 +33,7 @@ def summarise(job: Job, steps: list[Step]) -> Done:
             summary = step.summarise(marked, job.context()).with_columns(marked["order"])
             return (summary.with_columns(size=_size(marked, comparison)), comparison.keys(marked)) if comparison else (summary, None)
 
-        for summary, found in abreast(summed_up, read(work, job.shards[0], ["row", *step.reads(columns)])):
+        for summary, found in abreast(summed_up, read(work, job.shards[0], ["row", *step.reads(columns), *_hashes(comparison)])):
             spool.write(summary)
             keys += [] if found is None else [found]
             rows += summary.height
@@ -47,10 +47,16 @@ def summarise(job: Job, steps: list[Step]) -> Done:
         return commit(work, job.key, files, report)
 
 
+def _hashes(comparison: Comparing | None) -> list[str]:
+    """Name the columns that an index has beside those compared."""
+    return [f"{SAME}{name}" for name in comparison.columns] if comparison else []
+
+
 def _size(rows: pl.DataFrame, comparison: Comparing) -> pl.Series:
     """Give about how many bytes of text each row compares."""
-    texts = [name for name in comparison.columns if rows.schema[name] == pl.String]
+    texts, sets = ([name for name in comparison.columns if rows.schema[name] == dtype] for dtype in (pl.String, pl.Binary))
     sizes = [pl.col(name).str.len_bytes().fill_null(0).cast(pl.UInt32) for name in texts]
+    sizes += [pl.col(name).bin.size().fill_null(0).cast(pl.UInt32) for name in sets]
     return rows.select(pl.sum_horizontal(pl.lit(1, pl.UInt32), *sizes)).to_series()
 
 
@@ -67,12 +73,13 @@ def settle(job: Job, steps: list[Step]) -> Done:
     (step,) = steps
     assert isinstance(step, BarrierStep)
     work = Place.at(job.work)
-    count = len(job.shards)
+    known = dict(enumerate(job.extra["known"], len(job.shards)))
+    own, count = len(job.shards), len(job.shards) + len(known)
     held = list(job.parts[count:])
     earlier = whole(work, held.pop()) if job.extra.get("earlier") else None
     pairs = _pairs(work, held)
     paired = pl.concat([pairs["left"], pairs["right"]]).unique() if step.paired_only else None
-    rows = _summaries(work, job.parts[:count], paired)
+    rows = _summaries(work, job.parts[:count], paired, known)
     settled = step.settle(rows, _numbered(rows, pairs), replace(job.context(), earlier=earlier))
     if settled.height != rows.height:
         raise AssertionError(f"{job.calls[0].name}: settled {settled.height} of {rows.height} rows")
@@ -94,8 +101,8 @@ def settle(job: Job, steps: list[Step]) -> Done:
             spool = ParquetSpool(folder / "splits.parquet")
             spool.write(_carried(rows.select("order", "same").with_columns(settled["split"]), earlier))
             files[spool.path.name] = (spool.path, spool.finish())
-        lost = settled.filter(~pl.col("keep"))
-        total = sum(part.rows for part in job.parts[:count])
+        lost = settled.filter(~pl.col("keep") & (pl.col("place") < own * PARTS))
+        total = sum(part.rows for part in job.parts[:own])
         report = {
             "rows_in": total,
             "rows_out": total - lost.height,
@@ -126,13 +133,14 @@ def _pairs(work: Place, parts: Sequence[Part]) -> pl.DataFrame:
     )
 
 
-def _summaries(work: Place, parts: Sequence[Part], paired: pl.Series | None) -> pl.DataFrame:
-    """Read the summaries of all rows, or of those that are paired, in order of place."""
+def _summaries(work: Place, parts: Sequence[Part], paired: pl.Series | None, known: Mapping[int, str]) -> pl.DataFrame:
+    """Read the summaries of all rows, or of those that are paired, in order of place; of earlier data with its name."""
     frames = []
     for number, part in enumerate(parts):
         for frame in groups(work, part):
             placed = frame.select(places(number, frame["row"]), pl.all().exclude("row"))
-            frames.append(placed if paired is None else placed.filter(pl.col("place").is_in(paired.implode())))
+            named = placed.with_columns(known=pl.lit(known.get(number), pl.String)) if known else placed
+            frames.append(named if paired is None else named.filter(pl.col("place").is_in(paired.implode())))
     return pl.concat(frames, how="diagonal_relaxed")
 
 

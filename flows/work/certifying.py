@@ -86,14 +86,15 @@ def _rows(files: Sequence[Written]) -> Iterator[pl.DataFrame]:
     for number, file in enumerate(files):
         start = number << 32
         beside = None if file.beside is None else pl.read_parquet(file.beside, columns=["id", "group"])
-        for frame in _frames(file.data, parquet=file.name.endswith(".parquet")):
+        for frame in written_frames(file.data, parquet=file.name.endswith(".parquet")):
             origin = beside.slice(start % (1 << 32), frame.height) if beside is not None else frame.select("id", "group")
             place = pl.int_range(start, start + frame.height, dtype=pl.UInt64, eager=True).alias("place")
             yield pl.DataFrame([place]).with_columns(split=pl.lit(file.split)).hstack(origin).hstack(compared(frame))
             start += frame.height
 
 
-def _frames(path: Path, *, parquet: bool) -> Iterator[pl.DataFrame]:
+def written_frames(path: Path, *, parquet: bool) -> Iterator[pl.DataFrame]:
+    """Read a published data file, some rows at a time."""
     if parquet:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             for group in range(file.num_row_groups):

@@ -12,7 +12,7 @@ import polars as pl
 
 from flows.work.job import Job
 from tasks.abreast import abreast
-from tasks.dedup.comparison import by_standing, met, of_places, places
+from tasks.dedup.comparison import PARTS, by_standing, met, of_places, places
 from tasks.exchange import partition_of, spool_partitions
 from tasks.shards import groups, read, whole
 from tasks.step import BarrierStep, Comparing, Step
@@ -39,10 +39,9 @@ def meet(job: Job, steps: list[Step]) -> Done:
     work = Place.at(job.work)
     found = partition_of(work, _grouped(job), job.extra["partition"])
     pairs = met(pl.concat(frame.select("key", places(number, frame["row"]), "order") for number, frame in found))
+    wanted = pairs.pairs.filter(pl.min_horizontal("left", "right") < job.extra["own"] * PARTS)
     with spool_folder() as folder:
-        return commit(
-            work, job.key, _spooled(folder, "pairs", pairs.pairs), {"large_buckets": pairs.large, "large_bucket_rows": pairs.rows}
-        )
+        return commit(work, job.key, _spooled(folder, "pairs", wanted), {"large_buckets": pairs.large, "large_bucket_rows": pairs.rows})
 
 
 def _grouped(job: Job) -> list[tuple[Part, dict[str, int]]]:

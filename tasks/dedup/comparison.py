@@ -36,22 +36,26 @@ class Comparison:
     def keys(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Give `key`, `row` and `order` for every key of every row; a row without any text has none.
 
-        The highest bit of a key tells that its rows are equal.
+        The highest bit of a key tells that its rows are equal. Rows may be those of an index, which hold sets instead of texts.
         """
-        told = rows.filter(~pl.all_horizontal(nothing(name) for name in self.columns))
-        held, texts = told.select("row", "order"), told.select(said(name).fill_null("") for name in self.columns)
-        found, same = [], None
+        told = rows.filter(~pl.all_horizontal(nothing(name, rows.schema[name]) for name in self.columns))
+        held, indexed = told.select("row", "order"), rows.schema[self.columns[0]] == pl.Binary
+        texts = told.select(pl.col(name) if indexed else said(name).fill_null("") for name in self.columns)
+        same = [told[f"{SAME}{name}"].to_numpy() for name in self.columns] if indexed else None
+        found = []
         if self.near:
-            banded, same = _banded(held, list(texts), self.near)
-            found.append(banded)
+            keys, firsts, alone = _of_sets(texts, self.near) if indexed else _of_texts(texts, self.near)
+            same = same or alone
+            found.append(_repeated(held, keys, firsts))
         if self.exact:
-            found.append(held.with_columns(key=exact_keys(texts) if same is None else _exact([same])))
+            found.append(held.with_columns(key=_exact(same) if same else exact_keys(texts)))
         return pl.concat(frame.select("key", "row", "order") for frame in found)
 
     def sets(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Give `row` and, for each compared column, the set of its shingles as sorted hashes end to end."""
-        texts = rows.select(said(name).fill_null("") for name in self.columns)
-        return rows.select("row").with_columns(_packed(text) for text in texts)
+        return rows.select("row").with_columns(
+            rows[name] if rows.schema[name] == pl.Binary else shingled(rows, name) for name in self.columns
+        )
 
     def alike(self, pairs: pl.DataFrame, sets: pl.DataFrame) -> pl.DataFrame:
         """Keep the pairs that are alike enough in the column which is least alike, with their `similarity`.
@@ -66,9 +70,13 @@ class Comparison:
         return pairs.with_columns(pl.Series("similarity", similarity)).filter(pl.col("similarity") >= self.similarity)
 
 
-def nothing(name: str) -> pl.Expr:
+SAME = "same."
+"""Begins the names of an index' columns that tell what texts say."""
+
+
+def nothing(name: str, dtype: pl.DataType) -> pl.Expr:
     """Tell where a column holds nothing."""
-    return (pl.col(name).list.len() == 0).fill_null(value=True) if name == "turns" else pl.col(name).is_null()
+    return (pl.col(name).list.len() == 0).fill_null(value=True) if dtype.is_nested() else pl.col(name).is_null()
 
 
 def said(name: str) -> pl.Expr:
@@ -97,25 +105,36 @@ def _exact(hashes: Sequence[Hashes]) -> pl.Series:
     return pl.Series("key", total | EXACT, dtype=pl.UInt64)
 
 
-def _banded(rows: pl.DataFrame, texts: Sequence[pl.Series], near: Near) -> tuple[pl.DataFrame, Hashes | None]:
-    """Give the band keys of rows, and of a single column what `same_hash` gives."""
-    from tasks.text.buckets import EXACT
+def _of_texts(texts: pl.DataFrame, near: Near) -> tuple[Hashes, Offsets, list[Hashes] | None]:
+    """Give the band keys of rows, where those of each begin, and of a single column what `same_hash` gives."""
     from tasks.text.signatures import band_keys, column_keys
 
-    same = None
-    if len(texts) == 1:
-        keys, firsts, same = band_keys(texts[0], *near.bands())
-    else:
-        keys, firsts = column_keys(texts, *near.bands())
+    if texts.width > 1:
+        return *column_keys(list(texts), *near.bands()), None
+    keys, firsts, same = band_keys(texts.to_series(), *near.bands())
+    return keys, firsts, [same]
+
+
+def _of_sets(sets: pl.DataFrame, near: Near) -> tuple[Hashes, Offsets, None]:
+    from tasks.text.signatures import keys_of_sets
+
+    return *keys_of_sets([_unpacked(column) for column in sets], *near.bands()), None
+
+
+def _repeated(rows: pl.DataFrame, keys: Hashes, firsts: Offsets) -> pl.DataFrame:
+    """Give each row as often as it has keys, with its `key`."""
+    from tasks.text.buckets import EXACT
+
     of = np.repeat(np.arange(rows.height), np.diff(firsts))
-    return rows[of].with_columns(key=pl.Series(keys & ~EXACT, dtype=pl.UInt64)), same
+    return rows[of].with_columns(key=pl.Series(keys & ~EXACT, dtype=pl.UInt64))
 
 
-def _packed(texts: pl.Series) -> pl.Series:
+def shingled(rows: pl.DataFrame, name: str) -> pl.Series:
+    """Give the sets of shingles of a column's texts, as sorted hashes end to end."""
     from tasks.text.shingles import shingle_sets
 
-    hashes, firsts = shingle_sets(texts)
-    return packed(texts.name, hashes.astype("<u8").view(np.uint32).reshape(-1, 2), firsts)
+    hashes, firsts = shingle_sets(rows.select(said(name).fill_null("")).to_series())
+    return packed(name, hashes.astype("<u8").view(np.uint32).reshape(-1, 2), firsts)
 
 
 def _unpacked(sets: pl.Series) -> tuple[Hashes, Offsets]:

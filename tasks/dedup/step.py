@@ -6,12 +6,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from pydantic import Field
 
 from tasks.dedup.comparison import Comparison, exact_keys, said
 from tasks.dedup.near import Near
 from tasks.frames import text_column
 from tasks.settings import Settings
-from tasks.step import BarrierStep, Context, Names
+from tasks.step import NO_IDENTITY, BarrierStep, Context, Names, Paths
 
 Ids = npt.NDArray[np.int64]
 RANKS = {"test": 0, "validation": 1}
@@ -32,7 +33,7 @@ class Dedup(BarrierStep):
     of characters where one has fewer than 20 words), in each of the columns compared. Which is kept:
     test before validation before train, human before rule before model, then `keep`. Dropped rows
     name a row that they resemble in `duplicate_of`: the one that is kept, or, unless `strict`, one that leads
-    to it. `cluster` joins them.
+    to it. `cluster` joins them. Rows that earlier data hold (`index`, `against`) are dropped as `known`, and `known_in` names the data.
 
     ```yaml
     steps:
@@ -53,6 +54,11 @@ class Dedup(BarrierStep):
     """Pairs of one input and different outputs: name each in `conflicts_with`, or `drop` all but the best. Left alone when absent."""
     strict: bool = False
     """Drop a row only where it resembles the kept one itself, not by way of others."""
+    index: Paths | None = Field(default=None, json_schema_extra=NO_IDENTITY)
+    """Datasets, or indexes that `dartboard index` made, whose rows are not wanted again: folders on any store, relative to the recipe; the
+    latest version of each counts, unless a version's own folder is named."""
+    against: str | None = None
+    """A step whose rows are not wanted again."""
 
     @property
     def paired_only(self) -> bool:
@@ -62,6 +68,14 @@ class Dedup(BarrierStep):
     def columns_read(self) -> dict[str, tuple[str, ...]]:
         """The columns compared, where they are named, and the one that tells the best."""
         return {"by": self.by or (), **({"keep.best": (self.keep.best,)} if isinstance(self.keep, Best) else {})}
+
+    def known(self) -> tuple[str, ...]:
+        """Earlier datasets and indexes."""
+        return (self.index,) if isinstance(self.index, str) else self.index or ()
+
+    def others(self) -> dict[str, str]:
+        """The step whose rows are known."""
+        return {"against": self.against} if self.against else {}
 
     def columns_after(self, before: frozenset[str]) -> frozenset[str]:
         """A cluster mark comes."""
@@ -90,26 +104,31 @@ class Dedup(BarrierStep):
         rank = split.replace_strict(RANKS, default=2, return_dtype=pl.Int32) * 4
         made = maker.replace_strict({"huma": 0, "rule": 1}, default=2, return_dtype=pl.Int32)
         rank += pl.when(maker.is_null()).then(0).otherwise(made)
-        summary = rows.select("row", "id", rank=rank, merit=self._merit(rows.columns).cast(pl.Float64))
+        summary = rows.select("row", "id", rank=rank, merit=self._merit(rows).cast(pl.Float64))
         return summary if self.conflicts is None else summary.with_columns(_questions(rows))
 
-    def _merit(self, columns: Sequence[str]) -> pl.Expr:
-        if isinstance(self.keep, Best):
+    def _merit(self, rows: pl.DataFrame) -> pl.Expr:
+        """Give what tells the better row; of earlier rows, which are kept anyway, columns may be missing, or hold hashes."""
+        if isinstance(self.keep, Best) and self.keep.best in rows.columns:
             return pl.col(self.keep.best).cast(pl.Float64, strict=False).fill_nan(None).fill_null(float("-inf"))
-        if self.keep == "first":
+        if self.keep != "longest":
             return pl.lit(0)
-        return pl.sum_horizontal(said(name).fill_null("").str.len_bytes().cast(pl.Int64) for name in self._compared(columns))
+        texts = [name for name in self._compared(rows.columns) if rows.schema[name] != pl.Binary]
+        return pl.sum_horizontal(pl.lit(0), *(said(name).fill_null("").str.len_bytes().cast(pl.Int64) for name in texts))
 
     def settle(self, rows: pl.DataFrame, pairs: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Choose who is kept of rows that are paired, and name to each dropped one a row that it resembles.
 
-        Equal rows are one while the near ones are joined: the best of them stands for all.
+        Equal rows are one while the near ones are joined: the best of them stands for all. Rows of earlier data (`known` names it) are
+        better than all others.
         """
         del context
         from tasks.text.joining import components, keepers
 
+        rows = rows if "known" in rows.columns else rows.with_columns(known=pl.lit(None, pl.String))
         last = ["place"] if self.keep == "first" else ["order", "place"]
-        order = rows.with_row_index("n").sort("rank", -pl.col("merit"), *last)["n"].to_numpy().astype(np.int64)
+        ranked = rows.with_row_index("n").sort(pl.col("known").is_null(), "rank", -pl.col("merit"), *last)
+        order = ranked["n"].to_numpy().astype(np.int64)
         equal, near = (pairs.filter(flag) for flag in ("exact", ~pl.col("exact")))
         stands = components(rows.height, *_sides(equal))
         best = np.full(rows.height, -1, np.int64)
@@ -121,22 +140,31 @@ class Dedup(BarrierStep):
         told = pl.DataFrame({"a": stands, "b": to}).join(
             _similarity(left, right, near["similarity"]), on=["a", "b"], how="left", maintain_order="left"
         )
-        keep = pl.Series(of == here)
-        lost = pl.when(~keep)
+        keep, cluster = pl.Series(of == here), pl.Series(labels)
+        lost, match = pl.when(~keep), rows[of]
+        why = pl.when(_reached(rows, match, cluster, strict=self.strict)).then(pl.lit("known")).otherwise(pl.lit("duplicate"))
         settled = rows.select(
             "place",
             keep=keep,
-            reason=lost.then(pl.lit("duplicate")),
-            duplicate_of=lost.then(rows["id"][of]),
+            reason=lost.then(why),
+            duplicate_of=lost.then(match["id"]),
             similarity=lost.then(told["similarity"].fill_null(1.0)),
-            cluster=pl.when(pl.len().over(pl.Series(labels)) > 1).then(pl.col("order").min().over(pl.Series(labels))),
+            cluster=pl.when(pl.len().over(cluster) > 1).then(pl.col("order").min().over(cluster)),
+            known_in=lost.then(match["known"]),
         )
+        settled = settled if rows["known"].null_count() < rows.height else settled.drop("known_in")
         return settled if self.conflicts is None else _at_odds(settled, rows, order, drop=self.conflicts == "drop")
 
 
+def _reached(rows: pl.DataFrame, match: pl.DataFrame, cluster: pl.Series, *, strict: bool) -> pl.Series:
+    """Tell which rows are dropped for a known one: which resemble it, or, unless `strict`, are led to it."""
+    known = match["known"].is_not_null()
+    return known if strict else known | rows.select(pl.col("known").is_not_null().any().over(cluster)).to_series()
+
+
 def _questions(rows: pl.DataFrame) -> list[pl.Series]:
-    """Give hashes of what each pair asks and of what it answers, earlier turns among the questions."""
-    if "input" not in rows.columns:
+    """Give hashes of what each pair asks and of what it answers, earlier turns among the questions; an index does not tell them."""
+    if rows.schema.get("input") != pl.String:
         return [pl.Series("asked", [None] * rows.height, dtype=pl.UInt64), pl.Series("answered", [None] * rows.height, dtype=pl.UInt64)]
     asked = rows.select(said(name).fill_null("") for name in ("system", "turns", "input") if name in rows.columns)
     return [exact_keys(asked).alias("asked"), exact_keys(rows.select(pl.col("output").fill_null(""))).alias("answered")]

@@ -53,6 +53,32 @@ def laid_out(rows: pl.DataFrame, layout: Layout | None, *, talks: bool) -> pl.Da
     return rows.drop("row", "cluster", "split", strict=False) if layout is None else LAYOUTS[layout](rows, talks=talks)
 
 
+def taken_in(rows: pl.DataFrame) -> pl.DataFrame:
+    """Give back what rows of any layout say: `text`, or `system`, `turns`, `input` and `output`, as far as the layout holds them."""
+    columns = rows.schema
+    if "messages" in columns:
+        return _taken_apart(rows.select(said="messages"))
+    if "prompt" in columns and "completion" in columns:
+        if columns["prompt"] == pl.String:
+            return rows.select(system=pl.lit(None, pl.String), turns=pl.lit([], pl.List(MESSAGE)), input="prompt", output="completion")
+        return _taken_apart(rows.select(said=pl.concat_list("prompt", "completion")))
+    texts = [pl.col(name).cast(pl.String) for name in ("text", "system", "input", "output") if name in columns]
+    return rows.select(*texts, *([pl.col("turns").cast(pl.List(MESSAGE))] if "turns" in columns else []))
+
+
+def _taken_apart(rows: pl.DataFrame) -> pl.DataFrame:
+    """Give what was `said`, a list of messages, as a pair: a system's message, earlier turns, the last but one and the last."""
+    first, said = pl.col("said").list.first(), pl.col("said")
+    ruled = (first.struct.field("role") == "system").fill_null(value=False)
+    begin = ruled.cast(pl.Int64)
+    return rows.select(
+        system=pl.when(ruled).then(first.struct.field("content")),
+        turns=said.list.slice(begin, (said.list.len().cast(pl.Int64) - begin - 2).clip(0)),
+        input=said.list.get(-2, null_on_oob=True).struct.field("content"),
+        output=said.list.last().struct.field("content"),
+    )
+
+
 def provenance(rows: pl.DataFrame) -> pl.DataFrame:
     """Give what a layout leaves out: where each row comes from, in the same order."""
     return rows.select([name for name in PROVENANCE if name in rows.columns])

@@ -12,7 +12,7 @@ from tasks.text.hashing import GOLDEN, mix
 from tasks.text.kernel import inlined, kernel
 from tasks.text.sameness import composed, same_in
 from tasks.text.scratch import largest
-from tasks.text.shingles import shingles_of, word_room
+from tasks.text.shingles import CHARACTERS, shingles_of, word_room
 
 Minima = npt.NDArray[np.uint32]
 NOTHING = np.uint32(0xFFFFFFFF)
@@ -143,6 +143,33 @@ def _joined(minima: Minima, has: Bytes, bands: int, rows: int) -> tuple[Hashes, 
     return out[:n].copy(), ends
 
 
+@kernel
+def _set_minima(hashes: Hashes, ends: Offsets, drawn: tuple[Minima, Minima], out: Minima, has: Bytes) -> None:
+    """Write what `_minima` writes, of sorted sets of shingles."""
+    factors, terms = drawn
+    for i in range(len(ends) - 1):
+        held = hashes[ends[i] : ends[i + 1]]
+        words = int(np.searchsorted(held, CHARACTERS))
+        has[i, 0], has[i, 1] = words > 0, words < len(held)
+        if words:
+            _signed(held[:words], factors, terms, out[i, 0])
+        if words < len(held):
+            _signed(held[words:], factors, terms, out[i, 1])
+
+
+@kernel
+def _each(minima: Minima, has: Bytes, bands: int, rows: int) -> tuple[Hashes, Offsets]:
+    """Give the keys that `_keys` gives, from signatures."""
+    out, ends, n = np.empty(2 * bands * len(has), np.uint64), np.zeros(len(has) + 1, np.int64), 0
+    for i in range(len(has)):
+        for kind in range(2):
+            if has[i, kind]:
+                _banded(minima[i, kind], bands, rows, kind, out[n:])
+                n += bands
+        ends[i + 1] = n
+    return out[:n].copy(), ends
+
+
 def _hashes(count: int) -> tuple[Minima, Minima]:
     drawn = np.array([mix(np.uint64(k + 1)) for k in range(2 * count)], np.uint64).astype(np.uint32)
     return drawn[:count] | np.uint32(1), drawn[count:]
@@ -155,13 +182,23 @@ def column_keys(columns: Sequence[pl.Series], bands: int, rows: int) -> tuple[Ha
     share it with probability J^r K^s ..., r + s + ... = `rows`: no less than the least of them to the power of `rows`, and next to nothing
     where one column is another, however much the others agree.
     """
-    count = len(columns[0])
-    minima = np.empty((len(columns), count, 2, bands * rows), np.uint32)
-    has = np.zeros((len(columns), count, 2), np.uint8)
+    minima, has = _room(len(columns), len(columns[0]), bands * rows)
     for place, texts in enumerate(columns):
         held = buffers(composed(texts))
         _minima(held.data, held.offsets, *table(), _hashes(bands * rows), minima[place], has[place])
     return _joined(minima, has, bands, rows)
+
+
+def keys_of_sets(columns: Sequence[tuple[Hashes, Offsets]], bands: int, rows: int) -> tuple[Hashes, Offsets]:
+    """Give the keys that `band_keys` gives of one column and `column_keys` of several, from the sets of shingles of their texts."""
+    minima, has = _room(len(columns), len(columns[0][1]) - 1, bands * rows)
+    for place, (hashes, ends) in enumerate(columns):
+        _set_minima(hashes, ends, _hashes(bands * rows), minima[place], has[place])
+    return _each(minima[0], has[0], bands, rows) if len(columns) == 1 else _joined(minima, has, bands, rows)
+
+
+def _room(columns: int, count: int, hashes: int) -> tuple[Minima, Bytes]:
+    return np.empty((columns, count, 2, hashes), np.uint32), np.zeros((columns, count, 2), np.uint8)
 
 
 def band_keys(texts: pl.Series, bands: int, rows: int) -> tuple[Hashes, Offsets, Hashes]:

@@ -11,11 +11,13 @@ import polars as pl
 from flows.certifying import certified
 from flows.decontaminating import decontaminate
 from flows.plan import Stage
+from flows.repeating import passages
 from flows.scene import DataFile, Phases, Result, Scene, addresses, report_of
 from flows.settling import barrier
 from flows.sourcing import source
 from flows.work.job import Job
 from flows.work.survey import joined, merged
+from tasks.dedup.step import Dedup
 from tasks.edits.redact import Redact
 from tasks.errors import GateError, usage
 from tasks.filters.sieve import Filter
@@ -36,13 +38,21 @@ def phases_of(stage: Stage, scene: Scene) -> Phases:
         "rows": _rows,
         "features": _features,
         "verdicts": _verdicts,
-        "barrier": barrier,
+        "barrier": _barrier,
         "decontaminate": decontaminate,
         "gate": _gate,
         "model": _model,
         "sink": _sink,
     }
     return kinds[stage.kind](stage, scene)
+
+
+def _barrier(stage: Stage, scene: Scene) -> Phases:
+    result = yield from barrier(stage, scene)
+    step = scene.plan.step(stage.steps[0])
+    if isinstance(step, Dedup) and step.passages:
+        return (yield from passages(scene, scene.site.call(stage.steps[0]), scene.columns(stage), step.passages, result))
+    return result
 
 
 def _rows(stage: Stage, scene: Scene) -> Phases:

@@ -28,7 +28,7 @@ def barrier(stage: Stage, scene: Scene) -> Phases:
     comparison = step.comparison(extra["columns"])
     known = (yield from known_shards(stage, scene, call, comparison.columns)) if comparison else []
     every = [*shards, *(shard for _, shard in known)]
-    counted = {"partitions": _partitions(sum(shard.text.rows for shard in every) * comparison.keys_a_row)} if comparison else {}
+    counted = {"partitions": partitions(sum(shard.text.rows for shard in every) * comparison.keys_a_row)} if comparison else {}
     summaries = yield [
         scene.site.job("summary", [call], [shard.digest, extra, counted], shards=(shard,), extra=extra | counted) for shard in every
     ]
@@ -60,7 +60,7 @@ def _earlier(scene: Scene, call: Call, inputs: object) -> Job:
     return site.job("earlier", [call], [inputs, where, site.since], coded=False, extra=where | {"version": version, "split": split})
 
 
-def _partitions(keys: int) -> int:
+def partitions(keys: int) -> int:
     """Give a power of two, so that a few more rows rarely change it, and with it every key."""
     count = 1
     while count * PARTITION_KEYS < keys:
@@ -79,7 +79,7 @@ def _compared(scene: Scene, call: Call, extra: Mapping[str, Any], shards: Sequen
     met = yield [
         job(
             "meet", [call], [hashes, value, own], named=False, parts=tuple(keys),
-            extra={"groups": _only(groups, value), "partition": value, "own": own},
+            extra={"groups": only(groups, value), "partition": value, "own": own},
         )
         for value in sorted({value for group in groups for value in group}, key=int)
     ]  # fmt: skip
@@ -101,7 +101,7 @@ def _compared(scene: Scene, call: Call, extra: Mapping[str, Any], shards: Sequen
             parts=tuple(held),
             extra={
                 **extra,
-                "groups": [_only([routed.report["near"]], blocks)[0], *_only(groups, *blocks.split())],
+                "groups": [only([routed.report["near"]], blocks)[0], *only(groups, *blocks.split())],
                 "numbers": numbers,
                 "blocks": blocks,
             },
@@ -112,7 +112,7 @@ def _compared(scene: Scene, call: Call, extra: Mapping[str, Any], shards: Sequen
     return (routed.part("exact.parquet"), *(done.part("alike.parquet") for done in alike)), {"compared": told}
 
 
-def _only(groups: Sequence[Mapping[str, int]], *values: str) -> list[dict[str, int]]:
+def only(groups: Sequence[Mapping[str, int]], *values: str) -> list[dict[str, int]]:
     """Give which row groups hold the partitions that a job reads."""
     return [{value: group[value] for value in values if value in group} for group in groups]
 

@@ -232,6 +232,10 @@ MUTANTS = (
         "earlier data are not checked", "flows/work/recalling.py", 'if not path.exists() or file_info(path, 0).sha256 != file["sha256"]:', "if False:",
         "tests/flows/test_known.py::test_what_is_not_there_or_not_whole_is_refused",
     ),
+    Mutant(
+        "the first of equal passages is cut too", "tasks/dedup/passages.py", '(pl.col("start") != pl.col("first_start")))', "pl.lit(True))",
+        "tests/flows/test_repeating.py::test_of_a_shared_passage_one_is_left_and_the_list_names_it",
+    ),
 )  # fmt: skip
 
 

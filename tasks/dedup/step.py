@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tasks.dedup.comparison import Comparison, exact_keys, said
 from tasks.dedup.near import Near
+from tasks.dedup.passages import Repeats
 from tasks.frames import text_column
 from tasks.settings import Settings
 from tasks.step import NO_IDENTITY, BarrierStep, Context, Names, Paths
@@ -54,6 +55,8 @@ class Dedup(BarrierStep):
     """Pairs of one input and different outputs: name each in `conflicts_with`, or `drop` all but the best. Left alone when absent."""
     strict: bool = False
     """Drop a row only where it resembles the kept one itself, not by way of others."""
+    passages: Repeats | None = None
+    """Find runs of words that stand more than once in the rows that are left, and cut all but the first or count them."""
     index: Paths | None = Field(default=None, json_schema_extra=NO_IDENTITY)
     """Datasets, or indexes that `dartboard index` made, whose rows are not wanted again: folders on any store, relative to the recipe; the
     latest version of each counts, unless a version's own folder is named."""
@@ -99,12 +102,7 @@ class Dedup(BarrierStep):
     def summarise(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Give each row its id and its rank as a keeper, the lower the better."""
         del context
-        split = pl.col("split") if "split" in rows.columns else pl.lit(None, dtype=pl.String)
-        maker = pl.col("generator").str.head(4) if "generator" in rows.columns else pl.lit(None, dtype=pl.String)
-        rank = split.replace_strict(RANKS, default=2, return_dtype=pl.Int32) * 4
-        made = maker.replace_strict({"huma": 0, "rule": 1}, default=2, return_dtype=pl.Int32)
-        rank += pl.when(maker.is_null()).then(0).otherwise(made)
-        summary = rows.select("row", "id", rank=rank, merit=self._merit(rows).cast(pl.Float64))
+        summary = rows.select("row", "id", rank=keeper_rank(rows.columns), merit=self._merit(rows).cast(pl.Float64))
         return summary if self.conflicts is None else summary.with_columns(_questions(rows))
 
     def _merit(self, rows: pl.DataFrame) -> pl.Expr:
@@ -154,6 +152,14 @@ class Dedup(BarrierStep):
         )
         settled = settled if rows["known"].null_count() < rows.height else settled.drop("known_in")
         return settled if self.conflicts is None else _at_odds(settled, rows, order, drop=self.conflicts == "drop")
+
+
+def keeper_rank(columns: Sequence[str]) -> pl.Expr:
+    """Give the rank of rows as keepers, the lower the better: test before validation before train, human before rule before model."""
+    split = pl.col("split") if "split" in columns else pl.lit(None, dtype=pl.String)
+    maker = pl.col("generator").str.head(4) if "generator" in columns else pl.lit(None, dtype=pl.String)
+    made = maker.replace_strict({"huma": 0, "rule": 1}, default=2, return_dtype=pl.Int32)
+    return split.replace_strict(RANKS, default=2, return_dtype=pl.Int32) * 4 + pl.when(maker.is_null()).then(0).otherwise(made)
 
 
 def _reached(rows: pl.DataFrame, match: pl.DataFrame, cluster: pl.Series, *, strict: bool) -> pl.Series:

@@ -233,7 +233,7 @@ MUTANTS = (
         "tests/flows/test_known.py::test_what_is_not_there_or_not_whole_is_refused",
     ),
     Mutant(
-        "the first of equal passages is cut too", "tasks/dedup/passages.py", '(pl.col("start") != pl.col("first_start")))', "pl.lit(True))",
+        "the first of equal passages is cut too", "tasks/dedup/passages.py", 'pl.max_horizontal("start", "first_end")', 'pl.col("start")',
         "tests/flows/test_repeating.py::test_of_a_shared_passage_one_is_left_and_the_list_names_it",
     ),
 )  # fmt: skip

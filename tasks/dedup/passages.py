@@ -22,13 +22,13 @@ def repeated(windows: pl.DataFrame) -> pl.DataFrame:
     """Give the windows that an equal one stands before: `place`, `start`, `end`, and `first`, the place of that one.
 
     `windows` have `key`, `rank`, `order`, `place`, `start` and `end`; the first is that of the lowest rank, then order, then start. Of one
-    that overlaps the first only what goes beyond it counts.
+    that overlaps the first, and of the first itself, only what goes beyond it counts.
     """
     ranked = windows.sort("key", "rank", "order", "place", "start")
-    first = ranked.select(pl.col("place", "start", "end").first().over("key").name.prefix("first_"))
-    again = ranked.hstack(first).filter((pl.col("place") != pl.col("first_place")) | (pl.col("start") != pl.col("first_start")))
+    first = ranked.select(pl.col("place", "end").first().over("key").name.prefix("first_"))
     beyond = pl.when(pl.col("place") == pl.col("first_place")).then(pl.max_horizontal("start", "first_end")).otherwise("start")
-    return again.select("place", beyond.alias("start"), "end", first="first_place").filter(pl.col("start") < pl.col("end"))
+    told = ranked.hstack(first)
+    return told.select("place", beyond.alias("start"), "end", first="first_place").filter(pl.col("start") < pl.col("end"))
 
 
 def spans(found: pl.DataFrame) -> pl.DataFrame:

@@ -29,6 +29,7 @@ from flows.walk import Execute, survey, walk
 from flows.work import fetching
 from flows.workplace import SHARD_BYTES, Site
 from tasks.dedup.near import Near
+from tasks.dedup.semantic import Semantic
 from tasks.errors import usage
 from tasks.gate import Expect
 from tasks.growth.strategy import ModelStep
@@ -264,9 +265,10 @@ def _show_plan(plan: Plan, site: Site, options: Options, *, sample: bool, as_jso
 
 
 def _told(plan: Plan, stage: Stage) -> str:
-    """Say what a search for near-duplicates is expected to find."""
-    near = getattr(plan.step(stage.steps[-1]), "near", None)
-    return near.told() if isinstance(near, Near) else ""
+    """Say what a search for near-duplicates, and for rows of one meaning, is expected to find."""
+    step = plan.step(stage.steps[-1])
+    searches = [getattr(step, name, None) for name in ("near", "semantic")]
+    return "; ".join(search.told() for search in searches if isinstance(search, Near | Semantic))
 
 
 def _cost(plan: Plan, stage: Stage, state: str) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from collections.abc import Generator
 from dataclasses import replace
 
+from flows.exchanging import only, partitions
 from flows.scene import Result, Scene, addresses
-from flows.settling import only, partitions
 from flows.work.job import Call, Job
 from tasks.dedup.passages import Repeats
 from tasks.store.commit import Done

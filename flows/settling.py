@@ -4,18 +4,16 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from flows.earlier import earlier_splits
+from flows.exchanging import Pairs, only, partitions
 from flows.known import known_shards
 from flows.plan import Stage
 from flows.scene import DataFile, Phases, Result, Scene, report_of
+from flows.semantics import near_in_meaning
 from flows.work.job import Call, Job
+from tasks.dedup.step import Dedup
 from tasks.shards import Shard
 from tasks.step import BarrierStep
-from tasks.store.commit import Done, Part
-
-PARTITION_KEYS = 2_000_000
-"""Keys of rows that are sorted at once."""
-
-Pairs = Generator[list[Job], list[Done], tuple[tuple[Part, ...], dict[str, Any]]]
+from tasks.store.commit import Done
 
 
 def barrier(stage: Stage, scene: Scene) -> Phases:
@@ -34,6 +32,9 @@ def barrier(stage: Stage, scene: Scene) -> Phases:
     ]
     parts = tuple(done.part("summary.parquet") for done in summaries)
     pairs, told = (yield from _compared(scene, call, extra, every, len(shards), summaries)) if comparison else ((), {})
+    if isinstance(step, Dedup) and step.semantic and comparison:
+        meant, found = yield from near_in_meaning(scene, call, step.semantic, comparison.columns, every, len(shards))
+        pairs, told = (*pairs, *meant), told | found
     extra["known"] = [name for name, _ in known]
     inputs = [[shard.digest for shard in shards], [part.sha256 for part in (*parts, *pairs)], extra]
     if step.carries and scene.site.since != "none":
@@ -58,14 +59,6 @@ def _earlier(scene: Scene, call: Call, inputs: object) -> Job:
     where = {"out": site.out, "dataset": scene.plan.recipe.name}
     version, split = earlier_splits(site.out, scene.plan.recipe.name, call.name, site.since)
     return site.job("earlier", [call], [inputs, where, site.since], coded=False, extra=where | {"version": version, "split": split})
-
-
-def partitions(keys: int) -> int:
-    """Give a power of two, so that a few more rows rarely change it, and with it every key."""
-    count = 1
-    while count * PARTITION_KEYS < keys:
-        count *= 2
-    return count
 
 
 def _compared(scene: Scene, call: Call, extra: Mapping[str, Any], shards: Sequence[Shard], own: int, summaries: Sequence[Done]) -> Pairs:
@@ -110,11 +103,6 @@ def _compared(scene: Scene, call: Call, extra: Mapping[str, Any], shards: Sequen
     ]
     told |= {name: sum(done.report[name] for done in alike) for name in ("candidates", "alike")}
     return (routed.part("exact.parquet"), *(done.part("alike.parquet") for done in alike)), {"compared": told}
-
-
-def only(groups: Sequence[Mapping[str, int]], *values: str) -> list[dict[str, int]]:
-    """Give which row groups hold the partitions that a job reads."""
-    return [{value: group[value] for value in values if value in group} for group in groups]
 
 
 def _shingled(

@@ -236,6 +236,10 @@ MUTANTS = (
         "the first of equal passages is cut too", "tasks/dedup/passages.py", 'pl.max_horizontal("start", "first_end")', 'pl.col("start")',
         "tests/flows/test_repeating.py::test_of_a_shared_passage_one_is_left_and_the_list_names_it",
     ),
+    Mutant(
+        "one column of like meaning is enough", "tasks/dedup/semantic.py", "least = np.min(", "least = np.max(",
+        "tests/flows/test_semantic.py::test_the_column_that_is_least_near_decides",
+    ),
 )  # fmt: skip
 
 

@@ -25,6 +25,8 @@ KINDS = {
     "route": "flows.work.comparing:route",
     "shingle": "flows.work.comparing:shingle",
     "verify": "flows.work.comparing:verify",
+    "embed": "flows.work.semantics:embed",
+    "near-in-meaning": "flows.work.semantics:near_in_meaning",
     "fingerprint": "flows.work.repeating:fingerprint",
     "meet-again": "flows.work.repeating:meet_again",
     "windows": "flows.work.repeating:find_windows",

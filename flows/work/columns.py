@@ -65,15 +65,20 @@ def _placed(step: str) -> Iterator[None]:
 @contextmanager
 def _beside(job: Job) -> Iterator[Beside]:
     """Bring the step's models here; one that is not what the key was made for is an error."""
-    (call,) = job.calls
     with ExitStack() as stack:
-        paths = {}
-        for field, address in call.paths.items():
-            path = stack.enter_context(Place.at(address.rpartition("/")[0]).local_copy(address.rpartition("/")[2]))
-            if file_info(path, 0).sha256 != call.files[field]:
-                raise usage("was changed while the build ran", "Run it again.", place=f"steps.{call.name}.{field}", value=address)
-            paths[field] = str(path)
-        yield Beside(call.files, paths)
+        yield Beside(job.calls[0].files, model_paths(job, stack))
+
+
+def model_paths(job: Job, stack: ExitStack) -> dict[str, str]:
+    """Bring the model files of a job's step here, by field; one that is not what the key was made for is an error."""
+    (call,) = job.calls
+    paths = {}
+    for field, address in call.paths.items():
+        path = stack.enter_context(Place.at(address.rpartition("/")[0]).local_copy(address.rpartition("/")[2]))
+        if file_info(path, 0).sha256 != call.files[field]:
+            raise usage("was changed while the build ran", "Run it again.", place=f"steps.{call.name}.{field}", value=address)
+        paths[field] = str(path)
+    return paths
 
 
 def _true(step: str, table: pl.DataFrame) -> list[pl.Series]:

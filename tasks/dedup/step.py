@@ -11,6 +11,7 @@ from pydantic import Field
 from tasks.dedup.comparison import Comparison, exact_keys, said
 from tasks.dedup.near import Near
 from tasks.dedup.passages import Repeats
+from tasks.dedup.semantic import Semantic
 from tasks.frames import text_column
 from tasks.settings import Settings
 from tasks.step import NO_IDENTITY, BarrierStep, Context, Names, Paths
@@ -31,7 +32,7 @@ class Dedup(BarrierStep):
 
     Exact: equal when case, white space and sentence marks at the edges of words are set aside. `near`:
     candidates from MinHash bands, each verified by the exact Jaccard similarity of their shingles (of words, or
-    of characters where one has fewer than 20 words), in each of the columns compared. Which is kept:
+    of characters where one has fewer than 20 words), in each of the columns compared. `semantic`: by the cosine of vectors. Which is kept:
     test before validation before train, human before rule before model, then `keep`. Dropped rows
     name a row that they resemble in `duplicate_of`: the one that is kept, or, unless `strict`, one that leads
     to it. `cluster` joins them. Rows that earlier data hold (`index`, `against`) are dropped as `known`, and `known_in` names the data.
@@ -47,6 +48,8 @@ class Dedup(BarrierStep):
     use: Literal["dedup"] = "dedup"
     near: Near | None = None
     """Find near-duplicates too."""
+    semantic: Semantic | None = None
+    """Find rows that mean the same in other words too."""
     by: Names | None = None
     """The columns compared: `text`, or `system`, `turns`, `input` and `output` of pairs, unless named; null is like nothing."""
     keep: Literal["longest", "first"] | Best = "longest"
@@ -75,6 +78,10 @@ class Dedup(BarrierStep):
     def known(self) -> tuple[str, ...]:
         """Earlier datasets and indexes."""
         return (self.index,) if isinstance(self.index, str) else self.index or ()
+
+    def model_files(self) -> dict[str, str]:
+        """The files of the model of `semantic`."""
+        return self.semantic.files() if self.semantic else {}
 
     def others(self) -> dict[str, str]:
         """The step whose rows are known."""

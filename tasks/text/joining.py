@@ -69,7 +69,8 @@ def keepers(order: Offsets, left: Offsets, right: Offsets, *, strict: bool = Fal
     """Give each row the next one on the shortest way over pairs to the row that is kept for it; a kept row gives itself.
 
     `order` names rows, the better ones first; a row is kept where no better one reaches it, or, `strict`, is paired
-    with it. A row may be named again, and one that nothing names stays by itself.
+    with it. A row may be named again, and one that nothing names stays by itself; a pair of one row says nothing.
     """
     order, left, right = (np.array(side, np.int64) for side in (order, left, right))
-    return _keepers(order, left, right, int(strict))
+    two = left != right
+    return _keepers(order, left[two], right[two], int(strict))

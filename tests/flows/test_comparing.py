@@ -41,7 +41,7 @@ def told(dataset: Any, step: str) -> dict[str, Any]:
 
 def test_partitions_and_blocks_change_nothing(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = build("r.yaml", out="one")
-    monkeypatch.setattr("flows.settling.PARTITION_KEYS", 100)
+    monkeypatch.setattr("flows.exchanging.PARTITION_KEYS", 100)
     monkeypatch.setattr("flows.work.comparing.BLOCK_BYTES", 1500)
     many = build("r.yaml", out="many", shard_bytes=4000)
     assert told(one, "unique")["dropped"] == told(many, "unique")["dropped"] == {"duplicate": 41}

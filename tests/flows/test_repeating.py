@@ -121,7 +121,7 @@ def test_counted_passages_stay(rows: Path) -> None:
 def test_shards_and_partitions_change_nothing(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = RECIPE.replace("PASSAGES", "{words: 20}")
     one = build(recipe, out="one")
-    monkeypatch.setattr("flows.settling.PARTITION_KEYS", 20)
+    monkeypatch.setattr("flows.exchanging.PARTITION_KEYS", 20)
     assert build(recipe, out="many", shard_bytes=4000).version == one.version
     again = RECIPE.replace("rows/*", str(rows / "rows") + "/*").replace("PASSAGES", "{words: 20}")
     held = one.train.collect().select("id", "text")

@@ -1,0 +1,46 @@
+"""Vectors of texts by a static embedding model: the mean of its tokens' vectors."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from tasks.errors import usage
+from tasks.text.lexical import Vectors
+
+BATCH = 1024
+
+
+@functools.lru_cache(maxsize=2)
+def _loaded(tokenizer: str, table: str, stamps: tuple[int, ...]) -> "tuple[object, np.ndarray[tuple[int, int], np.dtype[np.float32]]]":
+    del stamps
+    try:
+        from safetensors.numpy import load_file
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise usage(
+            "reads a model, which needs the extra `embeddings`", "Install it: pip install 'dartboard[embeddings]'.", value=table
+        ) from error
+    try:
+        tensors = load_file(table)
+        (weights,) = [tensor for tensor in tensors.values() if tensor.ndim == 2]
+        return Tokenizer.from_file(tokenizer), weights.astype(np.float32)
+    except Exception as error:  # the libraries raise plain Exception for what they cannot read
+        raise usage(f"is no static model: {error}", "Give a folder with tokenizer.json and model.safetensors.", value=table) from error
+
+
+def static_vectors(texts: pl.Series, tokenizer: str, table: str) -> Vectors:
+    """Give the vector of each text, the mean of its tokens' rows in the model's table; all zero where it has no known token."""
+    split, weights = _loaded(tokenizer, table, tuple(Path(path).stat().st_mtime_ns for path in (tokenizer, table)))
+    width = -(-weights.shape[1] // 4) * 4
+    out = np.zeros((len(texts), width), np.int8)
+    for start in range(0, len(texts), BATCH):
+        encoded = split.encode_batch(texts[start : start + BATCH].to_list(), add_special_tokens=False)  # type: ignore[attr-defined]
+        for row, tokens in enumerate(encoded, start):
+            ids = [token for token in tokens.ids if token < len(weights)]
+            mean = weights[ids].sum(axis=0) if ids else np.zeros(1, np.float32)
+            most = float(np.abs(mean).max())
+            if most > 0:
+                out[row, : len(mean)] = np.rint(mean / most * 127).astype(np.int8)
+    return out

@@ -201,7 +201,7 @@ MUTANTS = (
         "tests/flows/test_certificate.py::test_steps_after_the_split_that_make_rows_alike_refuse_the_dataset",
     ),
     Mutant(
-        "the certificate looks at some rare shingles only", "tasks/published/certificate.py", "place < size - (size * similarity - 1e-9).ceil() + 1", "place < 1",
+        "the certificate looks at some rare shingles only", "tasks/text/certifying.py", "wanted = len(places) - int(", "wanted = 1 - 0 * int(",
         "tests/flows/test_certificate.py::test_no_near_pair_is_missed",
     ),
     Mutant(
@@ -239,6 +239,10 @@ MUTANTS = (
     Mutant(
         "one column of like meaning is enough", "tasks/dedup/semantic.py", "least = np.min(", "least = np.max(",
         "tests/flows/test_semantic.py::test_the_column_that_is_least_near_decides",
+    ),
+    Mutant(
+        "the certificate gives up too soon", "tasks/text/certifying.py", "if spare < 0 or", "if spare < 1 or",
+        "tests/text/test_certifying.py::test_pairs_that_are_alike_are_found_and_no_others",
     ),
 )  # fmt: skip
 

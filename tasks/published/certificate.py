@@ -1,7 +1,6 @@
 """A second look at written splits: shared groups, equal rows and near-duplicates, exactly, from the written rows alone.
 
-Documents are sought by a rule that misses none: of two sets of similarity t, ordered by how rare their members are, the
-first n - ceil(t n) + 1 members of each have one in common (prefix filtering; Chaudhuri, Ganti and Kaushik 2006). Pairs are sought
+Documents are sought by a rule that misses none, prefix filtering (Chaudhuri, Ganti and Kaushik 2006). Pairs are sought
 by input and output together, at SLACK of the similarity, so a pair can be missed that is alike in each but less so as a whole. What
 nearly all held-out texts have (COMMON) is set aside.
 """
@@ -13,17 +12,14 @@ import numpy as np
 import polars as pl
 
 from tasks.abreast import abreast
-from tasks.text.arrow import Counts, Hashes
-from tasks.text.certifying import BY_CHARACTERS, BY_WORDS, Sets, distinct, marked, overlaps, pruned, shares
+from tasks.text.arrow import Counts, Hashes, Offsets
+from tasks.text.certifying import Index, Sets, distinct, indexed, overlaps, pruned, searched
 
 SLACK = 0.9
 """Candidates are sought by input and output together, at this part of the similarity; then each is looked at by itself."""
 PAIRS = {"place": pl.UInt64(), "other": pl.UInt64(), "similarity": pl.Float64()}
-KINDS = (BY_WORDS, BY_CHARACTERS)
 COMMON, MANY = 0.95, 20
 """Shingles that this share of at least so many held-out texts have are set aside."""
-SLICE = 1000
-"""Rows whose candidates are joined at once."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +32,15 @@ class Held:
     def near(self, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
         """Give the pairs of PAIRS that are alike though they lie in different splits; frames are of rows as these."""
         held = _once(self.rows)
-        indexes = [Index.of(held, kind, self.similarity * SLACK) for kind in KINDS]
-        common = {name: [_common(distinct(held[name].fill_null(""), kind)) for kind in KINDS] for name in ("input", "output")}
+        together, groups = distinct(_together(held)), _groups(held)
+        searches = [Search.of(sets, groups, self.similarity * SLACK) for sets in together]
+        common = {name: [_common(sets) for sets in distinct(held[name].fill_null(""))] for name in ("input", "output")}
 
         def near_in(frame: pl.DataFrame) -> pl.DataFrame:
             rows = _once(frame)
-            pairs = pl.concat(index.candidates(rows) for index in indexes).unique()
+            sets = distinct(_together(rows))
+            found = [search.candidates(own, _groups(rows)) for search, own in zip(searches, sets, strict=True)]
+            pairs = pl.concat(found).unique()
             similarity = np.minimum(*(_similarity(rows[name], held[name], pairs, common[name]) for name in ("input", "output")))
             told = pl.DataFrame({"place": rows["place"][pairs["row"]], "other": held["place"][pairs["held"]], "similarity": similarity})
             return told.filter(pl.col("similarity") >= self.similarity)
@@ -59,7 +58,7 @@ def _similarity(one: pl.Series, two: pl.Series, pairs: pl.DataFrame, common: Seq
     ones, left = _used(one, pairs["row"])
     twos, right = _used(two, pairs["held"])
     (words, characters), (other_words, other_characters) = (
-        [pruned(distinct(texts, kind), same) for kind, same in zip(KINDS, common, strict=True)] for texts in (ones, twos)
+        [pruned(sets, same) for sets, same in zip(distinct(texts), common, strict=True)] for texts in (ones, twos)
     )
     both = (np.diff(words[1])[left] > 0) & (np.diff(other_words[1])[right] > 0)
     found = np.where(both, overlaps(words, other_words, left, right), overlaps(characters, other_characters, left, right))
@@ -80,64 +79,32 @@ def _used(texts: pl.Series, rows: pl.Series) -> tuple[pl.Series, "np.ndarray[tup
 
 
 @dataclass(frozen=True)
-class Index:
-    """The shingles of held-out rows: marks for a quick look, and the rare ones of each row for a sure one."""
+class Search:
+    """The shingles of held-out rows, of words or of characters, and what nearly all of them have."""
 
-    kind: int
     similarity: float
-    shift: int
-    marks: "np.ndarray[tuple[int], np.dtype[np.uint8]]"
-    sets: Sets
-    counts: pl.DataFrame
-    rare: pl.DataFrame
+    index: Index
     common: Hashes
 
     @classmethod
-    def of(cls, rows: pl.DataFrame, kind: int, similarity: float) -> "Index":
+    def of(cls, sets: Sets, groups: Offsets, similarity: float) -> "Search":
         """Index the held-out rows."""
-        hashes, ends = distinct(_together(rows), kind)
-        shift = 64 - max(16, min(30, len(hashes).bit_length() + 3))
-        common = _common((hashes, ends))
-        hashes, ends = pruned((hashes, ends), common)
-        counts = pl.DataFrame({"hash": hashes}).group_by("hash").agg(pl.len().alias("count"))
-        rare = _rare(_members((hashes, ends), np.arange(rows.height)), counts, similarity)
-        rare = rare.with_columns(held_split=rows["split"][rare["row"]])
-        return cls(kind, similarity, shift, marked(hashes, shift), (hashes, ends), counts, rare.rename({"row": "held"}), common)
+        common = _common(sets)
+        return cls(similarity, indexed(pruned(sets, common), groups, similarity), common)
 
-    def candidates(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Give `row` and `held`, by their numbers, of the pairs that share a rare shingle and are alike as a whole."""
-        sets = pruned(distinct(_together(frame), self.kind), self.common)
-        close = np.flatnonzero(shares(self.marks, sets, self.shift) >= self.similarity)
-        found = [self._met(frame, sets, close[at : at + SLICE]) for at in range(0, len(close), SLICE)]
-        return pl.concat([pl.DataFrame(schema={"row": pl.UInt32, "held": pl.UInt32}), *found])
+    def candidates(self, sets: Sets, groups: Offsets) -> pl.DataFrame:
+        """Give `row` and `held`, by their numbers, of the pairs that are alike as a whole and of different groups."""
+        row, held = searched(self.index, pruned(sets, self.common), groups, self.similarity)
+        return pl.DataFrame({"row": row, "held": held}).cast(pl.UInt32)
 
-    def _met(self, frame: pl.DataFrame, sets: Sets, close: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> pl.DataFrame:
-        rare = _rare(_members(sets, close), self.counts, self.similarity)
-        met = rare.with_columns(split=frame["split"][rare["row"]]).join(self.rare, on="hash")
-        met = met.filter(pl.col("split") != pl.col("held_split")).select("row", "held").unique()
-        sizes, others = np.diff(sets[1])[met["row"].to_numpy()], np.diff(self.sets[1])[met["held"].to_numpy()]
-        met = met.filter(pl.Series(np.minimum(sizes, others) >= self.similarity * np.maximum(sizes, others) - 1e-9))
-        alike = overlaps(sets, self.sets, met["row"].to_numpy(), met["held"].to_numpy()) >= self.similarity - 1e-9
-        return met.filter(pl.Series(alike)).cast(pl.UInt32)
+
+def _groups(rows: pl.DataFrame) -> Offsets:
+    """Give the splits as numbers."""
+    return np.array(rows["split"].hash(3).to_numpy(), np.uint64).view(np.int64)
 
 
 def _together(rows: pl.DataFrame) -> pl.Series:
     return rows.select(pl.concat_str(pl.col("input", "output").fill_null(""), separator="\n")).to_series()
-
-
-def _members(sets: Sets, rows: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> pl.DataFrame:
-    """Give the members of some sets: `row` and `hash`."""
-    hashes, ends = sets
-    sizes = np.diff(ends)[rows]
-    at = np.repeat(ends[:-1][rows] - np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(rows) else [], sizes) + np.arange(sizes.sum())
-    return pl.DataFrame({"row": np.repeat(rows, sizes), "hash": hashes[at.astype(np.int64)]})
-
-
-def _rare(members: pl.DataFrame, counts: pl.DataFrame, similarity: float) -> pl.DataFrame:
-    """Keep so many of the rarest members of each set that two alike sets have one of them in common."""
-    known = members.join(counts, on="hash", how="left").with_columns(pl.col("count").fill_null(0)).sort("row", "count", "hash")
-    size, place = pl.len().over("row"), pl.int_range(pl.len()).over("row")
-    return known.filter(place < size - (size * similarity - 1e-9).ceil() + 1).filter(pl.col("count") > 0).select("row", "hash")
 
 
 def shared(rows: pl.DataFrame) -> pl.DataFrame:

@@ -2,32 +2,39 @@
 
 import functools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+import orjson
 import polars as pl
 
 from tasks.errors import usage
 from tasks.text.lexical import Vectors
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
 BATCH = 1024
 
 
 @functools.lru_cache(maxsize=2)
-def _loaded(tokenizer: str, table: str, stamps: tuple[int, ...]) -> "tuple[object, np.ndarray[tuple[int, int], np.dtype[np.float32]]]":
+def _loaded(tokenizer: str, table: str, stamps: tuple[int, ...]) -> "tuple[Tokenizer, np.ndarray[tuple[int, int], np.dtype[np.float32]]]":
     del stamps
     try:
+        from safetensors import SafetensorError
         from safetensors.numpy import load_file
         from tokenizers import Tokenizer
     except ImportError as error:
-        raise usage(
-            "reads a model, which needs the extra `embeddings`", "Install it: pip install 'dartboard[embeddings]'.", value=table
-        ) from error
+        remedy = "Install it: pip install 'dartboard[embeddings]'."
+        raise usage("reads a model, which needs the extra `embeddings`", remedy, value=table) from error
     try:
-        tensors = load_file(table)
-        (weights,) = [tensor for tensor in tensors.values() if tensor.ndim == 2]
-        return Tokenizer.from_file(tokenizer), weights.astype(np.float32)
-    except Exception as error:  # the libraries raise plain Exception for what they cannot read
+        (weights,) = [tensor for tensor in load_file(table).values() if tensor.ndim == 2]
+        plain = Path(tokenizer).read_text(encoding="utf-8")
+        if "model" not in orjson.loads(plain):
+            raise ValueError("its tokenizer.json has no `model`")
+    except (SafetensorError, OSError, ValueError) as error:
         raise usage(f"is no static model: {error}", "Give a folder with tokenizer.json and model.safetensors.", value=table) from error
+    return Tokenizer.from_str(plain), weights.astype(np.float32)
 
 
 def static_vectors(texts: pl.Series, tokenizer: str, table: str) -> Vectors:
@@ -36,7 +43,7 @@ def static_vectors(texts: pl.Series, tokenizer: str, table: str) -> Vectors:
     width = -(-weights.shape[1] // 4) * 4
     out = np.zeros((len(texts), width), np.int8)
     for start in range(0, len(texts), BATCH):
-        encoded = split.encode_batch(texts[start : start + BATCH].to_list(), add_special_tokens=False)  # type: ignore[attr-defined]
+        encoded = split.encode_batch(texts[start : start + BATCH].to_list(), add_special_tokens=False)
         for row, tokens in enumerate(encoded, start):
             ids = [token for token in tokens.ids if token < len(weights)]
             mean = weights[ids].sum(axis=0) if ids else np.zeros(1, np.float32)

@@ -23,7 +23,7 @@ import orjson
 import polars as pl
 
 from tasks.dedup.near import Near
-from tasks.text.certifying import BY_CHARACTERS, BY_WORDS, distinct, overlaps
+from tasks.text.certifying import distinct, overlaps
 from tests.benches.filters import RESULTS, cpu
 from tests.benches.planted import documents
 
@@ -69,7 +69,7 @@ def similarity(texts: Sequence[str], left: Sequence[int], right: Sequence[int]) 
     held = pl.Series(texts)
     here = np.arange(len(left))
     sides = [held[list(side)] for side in (left, right)]
-    words, characters = ([distinct(side, kind) for side in sides] for kind in (BY_WORDS, BY_CHARACTERS))
+    words, characters = zip(*(distinct(side) for side in sides), strict=True)
     both = (np.diff(words[0][1]) > 0) & (np.diff(words[1][1]) > 0)
     return np.where(both, overlaps(*words, here, here), overlaps(*characters, here, here))
 

@@ -4,7 +4,7 @@ Documents are generated with planted near-duplicates (`planted.py`). Each side i
 turn, three times, in folders that are deleted. Start-up is measured on 20 documents and taken off. `step` is what
 a step costs: the CPU seconds of a build with it less those of the same build without it. Recall is over all planted pairs, by their
 exact similarity; every dropped row is compared with the row that it names. The peers get the first part of the
-documents. PEER_PYTHON is an interpreter that has rensa.
+documents. PEER_PYTHON is an interpreter that has rensa, text-dedup and datatrove.
 """
 
 import json
@@ -143,18 +143,21 @@ def main() -> int:
             "planted": surely([document.text for document in made], pairs, clustered(verdicts(held))),
         }
     told = result["mb_per_cpu_second"]
-    result["times_as_fast"] = {ours_: round(told[ours_] / told[peer_], 1) for ours_, peer_ in MATCHES.items() if peer_ in told}
-    result["step_times_as_fast"] = {
-        ours_: round(result["step_mb_per_cpu_second"][ours_] / told[peer_], 1) for ours_, peer_ in MATCHES.items() if peer_ in told
-    }
+    for name, speeds in (("times_as_fast", told), ("step_times_as_fast", result["step_mb_per_cpu_second"])):
+        result[name] = {f"{side} / {other}": round(speeds[side] / told[other], 1) for side, others in MATCHES.items() for other in others}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "dedup.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
     return 0
 
 
-MATCHES = {"near": "rensa", "exact": "polars unique", "decontaminate": "python sets"}
-PEER_SIDES = {"rensa": "rensa_near.py", "polars unique": "exact_unique.py", "python sets": "ngram_sets.py"}
+MATCHES = {
+    "near": ("rensa", "text-dedup", "datatrove"), "exact": ("polars unique",), "decontaminate": ("python sets",),
+}  # fmt: skip
+PEER_SIDES = {
+    "rensa": "rensa_near.py", "text-dedup": "textdedup_near.py", "datatrove": "datatrove_near.py",
+    "polars unique": "exact_unique.py", "python sets": "ngram_sets.py",
+}  # fmt: skip
 
 
 def _timed(base: Path, items: Path, peer: str) -> tuple[dict[str, list[float]], dict[str, float], dict[str, Any]]:
@@ -173,7 +176,7 @@ def _timed(base: Path, items: Path, peer: str) -> tuple[dict[str, list[float]], 
                     more = [str(items)] if side == "python sets" else []
                     spent = cpu(
                         [
-                            peer if side == "rensa" else sys.executable,
+                            peer if side in MATCHES["near"] else sys.executable,
                             str(PEERS / PEER_SIDES[side]),
                             str(source),
                             *more,

@@ -274,6 +274,9 @@ def _told(plan: Plan, stage: Stage) -> str:
 def _cost(plan: Plan, stage: Stage, state: str) -> dict[str, Any]:
     """Give what a stage costs at least and at most: nothing, or up to the budget of a step that asks a model."""
     step = plan.step(stage.steps[-1])
+    semantic = getattr(step, "semantic", None)
+    if isinstance(semantic, Semantic) and semantic.endpoint and state != "cached":
+        return {"low": 0, "high": semantic.endpoint.tokens, "unit": "tokens"}
     budget = step.budget if isinstance(step, ModelStep) and state != "cached" else None
     unit = "tokens" if budget and budget.tokens else "usd"
     return {"low": 0, "high": (budget.tokens or budget.usd or 0) if budget else 0, "unit": unit}

@@ -24,7 +24,7 @@ from tasks.store.commit import Done
 
 WORKER_BYTES = 750_000_000
 """Memory that `--memory` grants each worker."""
-HERE = ("model", "list", "fetch", "earlier")
+HERE = ("model", "ask-vectors", "list", "fetch", "earlier")
 """Kinds of jobs that only the flow's own process may do: they speak to the world."""
 
 Pooling = Literal["processes", "threads", "dask", "ray"]

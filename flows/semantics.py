@@ -7,6 +7,7 @@ from flows.exchanging import Pairs, only, partitions
 from flows.scene import Scene
 from flows.work.job import Call
 from tasks.dedup.semantic import Semantic
+from tasks.errors import usage
 from tasks.shards import Shard
 
 
@@ -15,8 +16,10 @@ def near_in_meaning(scene: Scene, call: Call, asked: Semantic, compared: Sequenc
     job = scene.site.job
     bands, _ = asked.bands()
     extra: Mapping[str, Any] = {"compared": list(compared), "partitions": partitions(sum(shard.text.rows for shard in shards) * bands)}
-    files = dict(call.files)
-    embedded = yield [job("embed", [call], [shard.digest, dict(extra), files], shards=(shard,), extra=extra) for shard in shards]
+    files, told = dict(call.files), dict[str, Any]()
+    hosted, told = (yield from _hosted(scene, call, asked.endpoint.model, compared, shards)) if asked.endpoint else ((), told)
+    inputs: list[Any] = [dict(extra), files, [part.sha256 for part in hosted]]
+    embedded = yield [job("embed", [call], [shard.digest, *inputs], shards=(shard,), parts=hosted, extra=extra) for shard in shards]
     keys, groups = [done.part("keys.parquet") for done in embedded], [done.report["groups"] for done in embedded]
     hashes = [part.sha256 for part in keys]
     met = yield [
@@ -27,10 +30,24 @@ def near_in_meaning(scene: Scene, call: Call, asked: Semantic, compared: Sequenc
         for value in sorted({value for group in groups for value in group}, key=int)
     ]  # fmt: skip
     if not met:
-        return (), {}
+        return (), told
     vectors, pairs = [done.part("vectors.parquet") for done in embedded], [done.part("pairs.parquet") for done in met]
     inputs = [[part.sha256 for part in (*vectors, *pairs)], len(vectors), list(compared)]
     (alike,) = yield [
         job("near-in-meaning", [call], inputs, parts=(*vectors, *pairs), extra={"shards": len(vectors), "compared": list(compared)})
     ]
-    return (alike.part("alike.parquet"),), {"meant": {name: alike.report[name] for name in ("candidates", "alike")}}
+    return (alike.part("alike.parquet"),), told | {"meant": {name: alike.report[name] for name in ("candidates", "alike")}}
+
+
+def _hosted(scene: Scene, call: Call, name: str, compared: Sequence[str], shards: Sequence[Shard]) -> Pairs:
+    """Ask the endpoint for the vectors of all texts: the part that holds them, and what it cost."""
+    if scene.site.offline:
+        raise usage(
+            "asks a model, and --offline refuses the network", "Leave it out.", place=f"steps.{call.name}.semantic.endpoint", value=name
+        )
+    model = scene.plan.recipe.models[name]
+    inputs = [[shard.digest for shard in shards], model.model, list(compared)]
+    extra = {"model": model.model_dump(mode="json"), "compared": list(compared)}
+    (done,) = yield [scene.site.job("ask-vectors", [call], inputs, shards=tuple(shards), extra=extra)]
+    partial = f"steps.{call.name}: {done.report['partial']}" if done.report["partial"] else ""
+    return (done.part("hosted.parquet"),), {"cost": done.report["cost"], "failures": done.report["failures"], "partial": partial}

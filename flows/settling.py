@@ -47,7 +47,9 @@ def barrier(stage: Stage, scene: Scene) -> Phases:
     addresses = [scene.site.work.address(settled.part(file).path) for file in sorted(settled.files) if file.startswith("verdicts")]
     counts = report_of(scene, name, report["rows_in"], report["rows_out"], report["dropped"], parts={"verdicts": addresses})
     files = (DataFile(f"splits/{name}.parquet", settled.part("splits.parquet"), "", ""),) if step.carries else ()
-    return Result(laid, files=files, reports=(counts | {key: report[key] for key in ("splits",) if key in report} | report["told"] | told,))
+    partial = told.pop("partial", "")
+    more = {key: report[key] for key in ("splits",) if key in report} | report["told"] | told
+    return Result(laid, files=files, partial=partial, reports=(counts | more,))
 
 
 def _earlier(scene: Scene, call: Call, inputs: object) -> Job:

@@ -104,6 +104,11 @@ class Step(Settings):
         """Name what is wrong between the settings; places are relative to the step."""
         return ()
 
+    def model_faults(self, models: Mapping[str, Any]) -> Sequence[Fault]:
+        """Name what does not fit the recipe's models."""
+        del models
+        return ()
+
     def faults_in(self, files: Mapping[str, str]) -> Sequence[Fault]:
         """Name what is wrong in the step's input files, by field; those that are not at hand are absent."""
         del files

@@ -9,7 +9,6 @@ from tasks.edits.passages import Passages
 from tasks.errors import Fault
 from tasks.filters.sieve import Filter
 from tasks.frames import DOCUMENTS, PAIRS, Kind
-from tasks.growth.strategy import ModelStep
 from tasks.published.sink import Write
 from tasks.splits import Split
 from tasks.step import SourceStep, Step
@@ -46,7 +45,7 @@ def wire(steps: Mapping[str, Step | None], models: Mapping[str, Any] | None) -> 
     if len(wiring.order) == len(names):
         _meet(steps, wiring)
     for name, step in steps.items():
-        own = [*step.faults(), *(step.against(models) if models is not None and isinstance(step, ModelStep) else ())] if step else []
+        own = [*step.faults(), *(step.model_faults(models) if models is not None else ())] if step else []
         wiring.faults.extend(Fault(_at(name, f.place), f.rule, f.value, f.remedy) for f in own)
     return wiring
 

@@ -25,6 +25,7 @@ KINDS = {
     "route": "flows.work.comparing:route",
     "shingle": "flows.work.comparing:shingle",
     "verify": "flows.work.comparing:verify",
+    "ask-vectors": "flows.work.semantics:ask_vectors",
     "embed": "flows.work.semantics:embed",
     "near-in-meaning": "flows.work.semantics:near_in_meaning",
     "fingerprint": "flows.work.repeating:fingerprint",

@@ -1,22 +1,35 @@
 """Comparing what rows mean: their vectors, and the pairs that are near."""
 
+import asyncio
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from typing import Any
 
+import orjson
 import polars as pl
 
 from flows.work.columns import model_paths
 from flows.work.job import Job
 from tasks.abreast import abreast
-from tasks.dedup.comparison import places
-from tasks.dedup.semantic import Semantic
+from tasks.clients.llm import Answer, Endpoint, Model, estimate
+from tasks.dedup.comparison import places, said
+from tasks.dedup.semantic import Semantic, whole_numbers
 from tasks.dedup.step import Dedup
+from tasks.errors import ModelError
 from tasks.exchange import spool_partitions
+from tasks.growth.budget import Budget, Purse
+from tasks.growth.ledger import Ledger
 from tasks.shards import groups, read, whole
 from tasks.step import Step
 from tasks.store.commit import Done, commit
+from tasks.store.keys import digest
 from tasks.store.place import Place
 from tasks.store.spool import ParquetSpool, spool_folder
 from tasks.text.hashing import hash_texts
+
+BATCH = 64
+"""Texts of one request."""
 
 
 def _asked(steps: list[Step]) -> Semantic:
@@ -26,15 +39,93 @@ def _asked(steps: list[Step]) -> Semantic:
     return step.semantic
 
 
+def ask_vectors(job: Job, steps: list[Step]) -> Done:
+    """Ask an endpoint for the vectors of all texts that may be shown to it, each once; those in the ledger are not asked for again."""
+    asked, work = _asked(steps), Place.at(job.work)
+    assert asked.endpoint is not None
+    model, cap = Model.model_validate(dict(job.extra["model"])), Budget(tokens=asked.endpoint.tokens)
+    with spool_folder() as folder:
+        spool = ParquetSpool(folder / "hosted.parquet", pl.Schema({"hash": pl.UInt64, "vector": pl.Binary}))
+        told = asyncio.run(_hosted(asked.endpoint.model, model, Purse(cap, model), work, _shown(job, work), spool))
+        key = job.key if not told["partial"] else digest(job.key, spool.rows)
+        return commit(work, key, {spool.path.name: (spool.path, spool.finish())}, told)
+
+
+def _shown(job: Job, work: Place) -> Iterator[pl.Series]:
+    """Yield the texts of rows that are not private, no text of one frame twice, and none that is empty."""
+    compared = job.extra["compared"]
+    for shard in job.shards:
+        for frame in read(work, shard, ["row", "private", *compared]):
+            if any(frame.schema[name] == pl.Binary for name in compared):
+                continue
+            shown = frame.filter(~pl.col("private").fill_null(value=False)) if "private" in frame.columns else frame
+            texts = pl.concat(shown.select(said(name).alias("text")).to_series() for name in compared)
+            yield texts.drop_nulls().unique(maintain_order=True).filter(texts.drop_nulls().unique(maintain_order=True) != "")
+
+
+async def _hosted(name: str, model: Model, purse: Purse, work: Place, frames: Iterator[pl.Series], spool: ParquetSpool) -> dict[str, Any]:
+    endpoint, ledger = Endpoint(name, model), Ledger(work)
+    cost = dict.fromkeys(("requests", "cached", "input_tokens", "output_tokens", "usd"), 0.0)
+    known: set[int] = set()
+    partial = ""
+    try:
+        for texts in frames:
+            hashes = hash_texts(texts)
+            new = [(value, text) for value, text in zip(hashes, texts, strict=True) if value not in known]
+            known.update(value for value, _ in new)
+            for start in range(0, len(new), BATCH):
+                batch = new[start : start + BATCH]
+                vectors = await _vectors(endpoint, ledger, purse, [text for _, text in batch], cost)
+                partial = partial or ("budget reached" if None in vectors else "")
+                found = [(value, vector) for (value, _), vector in zip(batch, vectors, strict=True) if vector is not None]
+                spool.write(pl.DataFrame(found, schema={"hash": pl.UInt64, "vector": pl.Binary}, orient="row"))
+    finally:
+        ledger.close()
+        await endpoint.close()
+    return {"cost": cost, "failures": dict(endpoint.failures), "partial": partial}
+
+
+async def _vectors(endpoint: Endpoint, ledger: Ledger, purse: Purse, texts: Sequence[str], cost: dict[str, float]) -> list[bytes | None]:
+    """Give the vectors of texts from the ledger and the endpoint; None of those that the budget has no room for."""
+    keys = [digest("vector", endpoint.name, endpoint.model.model, text) for text in texts]
+    kept = {key: answer for key in keys if (answer := ledger.get(key))}
+    for answer in kept.values():
+        purse.settle(0, answer)
+    cost["cached"] += len(kept)
+    wanted = []
+    for key, text in zip(keys, texts, strict=True):
+        if key not in kept:
+            worst = estimate([{"content": text}])
+            if not purse.reserve(worst):
+                break
+            wanted.append((key, text, worst))
+    if wanted:
+        answer = await endpoint.embed([text for _, text, _ in wanted])
+        if answer.failure:
+            raise ModelError(f"models.{endpoint.name}: {answer.failure}, again and again. Run again: what was answered is kept.")
+        share = -(-answer.input_tokens // len(wanted))
+        for (key, _, worst), vector in zip(wanted, whole_numbers(orjson.loads(answer.text)), strict=True):
+            kept[key] = Answer(b64encode(vector).decode(), "stop", share)
+            ledger.keep(key, kept[key])
+            purse.settle(worst, kept[key])
+        cost["requests"] += 1
+        cost["input_tokens"] += answer.input_tokens
+        cost["usd"] += answer.input_tokens * endpoint.model.price.input / 1e6 if endpoint.model.price else 0
+    return [b64decode(kept[key].text) if key in kept else None for key in keys]
+
+
 def embed(job: Job, steps: list[Step]) -> Done:
     """Give the vectors of a shard's live rows, and the keys by which near ones meet."""
     asked, work, columns = _asked(steps), Place.at(job.work), job.extra["compared"]
     with spool_folder() as folder, ExitStack() as stack:
         paths = model_paths(job, stack)
+        hosted = whole(work, job.parts[0]) if job.parts else None
 
         def embedded(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
             rows = (
-                frame.select("row", order=hash_texts(frame["id"])).with_columns(asked.vectors(frame, columns, paths)).drop_nulls("vector")
+                frame.select("row", order=hash_texts(frame["id"]))
+                .with_columns(asked.vectors(frame, columns, paths, hosted))
+                .drop_nulls("vector")
             )
             return rows.select("row", "vector"), asked.keys(rows)
 

@@ -6,10 +6,11 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
+import orjson
 from pydantic import Field
 
 from tasks.errors import ModelError, usage
@@ -83,13 +84,20 @@ class Endpoint:
 
     async def ask(self, request: Request) -> Answer:
         """Send one request; waiting at the gate uses up no attempt."""
+        return await self._tried(lambda: self._send(request))
+
+    async def embed(self, texts: Sequence[str]) -> Answer:
+        """Ask for the vectors of some texts: the answer's text is a JSON list of them, in order."""
+        return await self._tried(lambda: self._send_texts(texts))
+
+    async def _tried(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
         import openai
 
         attempt = 0
         while True:
             await self._gate()
             try:
-                return await self._send(request)
+                return await send()
             except openai.RateLimitError as error:
                 self.failures["rate limit"] += 1
                 self._shut(_retry_after(error.response.headers))
@@ -150,6 +158,17 @@ class Endpoint:
             spent.prompt_tokens if spent else estimate(request.messages),
             spent.completion_tokens if spent else len(text) // 4,
         )
+
+    async def _send_texts(self, texts: Sequence[str]) -> Answer:
+        self.requests += 1
+        made: Any = self._connected().embeddings.create(model=self.model.model, input=list(texts), encoding_format="float")
+        response = await asyncio.wait_for(made, self.timeout_seconds)
+        self.answered = True
+        vectors = [held.embedding for held in sorted(response.data, key=lambda held: held.index)]
+        if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) != 1:
+            raise ValueError("an answer with vectors missing, or of different lengths")
+        spent = response.usage.prompt_tokens if response.usage else estimate([{"content": text} for text in texts])
+        return Answer(orjson.dumps(vectors).decode(), "stop", spent)
 
     def _connected(self) -> "openai.AsyncOpenAI":
         import openai

@@ -10,9 +10,19 @@ from pydantic import Field
 from tasks.dedup.comparison import nothing, said
 from tasks.settings import Settings
 from tasks.text.arrow import packed, unpacked
+from tasks.text.hashing import hash_texts
 
 MOST_PLANES = 4096
 TOKENIZER, TABLE = "semantic.tokenizer", "semantic.model"
+
+
+class Hosted(Settings):
+    """An embedding model behind an endpoint."""
+
+    model: str
+    """Its name in the recipe's `models`."""
+    tokens: Annotated[int, Field(gt=0)]
+    """Cap on the tokens that the step may ask for over all its runs; rows beyond it are not compared, and the build is partial."""
 
 
 class Semantic(Settings):
@@ -25,6 +35,8 @@ class Semantic(Settings):
     model: str | None = None
     """A folder with a static embedding model, `tokenizer.json` and `model.safetensors` (extra `embeddings`). Without one, vectors are
     lexical: they know words and their beginnings, not meanings, and need no weights."""
+    endpoint: Hosted | None = None
+    """An OpenAI-compatible endpoint that is asked for the vectors instead, once for each text; private rows are not shown to it."""
 
     def files(self) -> dict[str, str]:
         """Name the model's files by field."""
@@ -51,23 +63,33 @@ class Semantic(Settings):
         found = _met(self.similarity, bands, bits)
         return f"{bands} bands x {bits} planes; expected to find {found:.3g} of pairs at cosine {self.similarity:.2f}"
 
-    def vectors(self, rows: pl.DataFrame, columns: Sequence[str], paths: Mapping[str, str]) -> pl.Series:
-        """Give the vectors of each row's columns, end to end; null where no column holds anything, or only hashes of it are known."""
+    def vectors(
+        self, rows: pl.DataFrame, columns: Sequence[str], paths: Mapping[str, str], hosted: pl.DataFrame | None = None
+    ) -> pl.Series:
+        """Give the vectors of each row's columns, end to end; null where no column holds anything, or only hashes of it are known.
+
+        `hosted` has the `hash` and the `vector` of each text that an endpoint was asked for; rows with others are null too.
+        """
         from tasks.text.lexical import lexical_vectors
 
         if any(rows.schema[name] == pl.Binary for name in columns):
             return pl.Series("vector", [None] * rows.height, dtype=pl.Binary)
         texts = [rows.select(said(name).fill_null("")).to_series() for name in columns]
-        if self.model is None:
-            held = [lexical_vectors(text) for text in texts]
+        told = ~rows.select(pl.all_horizontal(nothing(name, rows.schema[name]) for name in columns)).to_series()
+        if hosted is not None:
+            found = [_given(text, hosted) for text in texts]
+            told &= pl.select(pl.all_horizontal(column.is_not_null() for column in found)).to_series()
+            held = [_matrix(column.filter(told)) for column in found]
+        elif self.model is None:
+            held = [lexical_vectors(text.filter(told)) for text in texts]
         else:
             from tasks.text.static import static_vectors
 
-            held = [static_vectors(text, paths[TOKENIZER], paths[TABLE]) for text in texts]
+            held = [static_vectors(text.filter(told), paths[TOKENIZER], paths[TABLE]) for text in texts]
         joined = np.ascontiguousarray(np.concatenate(held, axis=1))
-        column = packed("vector", joined.view(np.uint32), np.arange(rows.height + 1))
-        silent = pl.all_horizontal(nothing(name, rows.schema[name]) for name in columns)
-        return rows.select(pl.when(~silent).then(column).alias("vector")).to_series()
+        column = packed("vector", joined.view(np.uint32), np.arange(len(joined) + 1))
+        empty = pl.Series("vector", [None], dtype=pl.Binary).new_from_index(0, rows.height)
+        return empty.scatter(told.arg_true(), column) if len(column) else empty
 
     def keys(self, vectors: pl.DataFrame) -> pl.DataFrame:
         """Give `key`, `row` and `order` for every key of rows with a `vector`."""
@@ -96,6 +118,24 @@ class Semantic(Settings):
 def _matrix(vectors: pl.Series) -> "np.ndarray[tuple[int, int], np.dtype[np.int8]]":
     numbers, firsts = unpacked(vectors, 1)
     return np.ascontiguousarray(numbers.reshape(len(firsts) - 1, -1)).view(np.int8) if len(vectors) else np.zeros((0, 4), np.int8)
+
+
+def whole_numbers(vectors: "Sequence[Sequence[float]]") -> list[bytes]:
+    """Give vectors as bytes, each scaled so that its largest part is 127: only directions matter."""
+    found = []
+    for vector in vectors:
+        held = np.zeros(-(-len(vector) // 4) * 4, np.float64)
+        held[: len(vector)] = vector
+        most = np.abs(held).max()
+        found.append(np.rint(held / (most or 1.0) * 127).astype(np.int8).tobytes())
+    return found
+
+
+def _given(texts: pl.Series, hosted: pl.DataFrame) -> pl.Series:
+    """Give the vector of each text that was asked for; of an empty one nought, of others null."""
+    found = pl.DataFrame({"hash": hash_texts(texts)}).join(hosted, on="hash", how="left", maintain_order="left")["vector"]
+    width = len(hosted["vector"][0]) if hosted.height else 4
+    return pl.select(pl.when(texts == "").then(pl.lit(bytes(width), pl.Binary)).otherwise(found)).to_series()
 
 
 def _side(cosine: float) -> float:

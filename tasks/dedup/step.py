@@ -1,7 +1,7 @@
 """`dedup`: of rows that say the same, one is kept."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from tasks.dedup.comparison import Comparison, exact_keys, said
 from tasks.dedup.near import Near
 from tasks.dedup.passages import Repeats
 from tasks.dedup.semantic import Semantic
+from tasks.errors import Fault
 from tasks.frames import text_column
 from tasks.settings import Settings
 from tasks.step import NO_IDENTITY, BarrierStep, Context, Names, Paths
@@ -82,6 +83,18 @@ class Dedup(BarrierStep):
     def model_files(self) -> dict[str, str]:
         """The files of the model of `semantic`."""
         return self.semantic.files() if self.semantic else {}
+
+    def faults(self) -> Sequence[Fault]:
+        """Vectors come from one place."""
+        both = self.semantic and self.semantic.model and self.semantic.endpoint
+        return [Fault("semantic", "takes a `model` or an `endpoint`, not both", remedy="Leave one out.")] if both else ()
+
+    def model_faults(self, models: Mapping[str, Any]) -> Sequence[Fault]:
+        """The endpoint's model must be among the recipe's."""
+        name = self.semantic.endpoint.model if self.semantic and self.semantic.endpoint else None
+        if name is None or name in models:
+            return ()
+        return [Fault("semantic.endpoint.model", f"is not among the models ({', '.join(models) or 'none'})", name)]
 
     def others(self) -> dict[str, str]:
         """The step whose rows are known."""

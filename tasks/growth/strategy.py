@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from tasks.clients.llm import Model, Request
+from tasks.clients.llm import Request
 from tasks.errors import Fault
 from tasks.frames import PAIRS, Kind
 from tasks.growth.budget import Budget
@@ -56,7 +56,7 @@ class ModelStep(Step):
             ]
         return ()
 
-    def against(self, models: Mapping[str, Model]) -> Sequence[Fault]:
+    def model_faults(self, models: Mapping[str, Any]) -> Sequence[Fault]:
         """Name what does not fit the recipe's models."""
         if self.model not in models:
             return [Fault("model", f"is not among the models ({', '.join(models) or 'none'})", self.model)]

@@ -14,6 +14,7 @@ from flows.build import build, main
 from tasks.dedup.semantic import Semantic
 from tasks.errors import RecipeError
 from tasks.text.lexical import cosines, lexical_vectors, plane_keys
+from tests.growth.test_growing import endpoint, stats
 from tests.paraphrases import PARAPHRASES
 from tests.texts import EXAMPLES
 
@@ -114,6 +115,45 @@ def test_a_model_of_ones_own_tells_what_words_mean(rows: Path) -> None:
     (rows / "vectors/model.safetensors").unlink()
     with pytest.raises(RecipeError, match="does not exist"):
         build(recipe, out="one")
+
+
+HOSTED = "models: {v: {model: m, url: 'URL/v1'}}\nsteps:"
+
+
+def test_an_endpoint_is_asked_once_for_each_text_and_never_for_private_ones(rows: Path) -> None:
+    texts = ["apple", "avocado avocado", "banana", "berry", "cherry", "apple"]
+    (rows / "rows.jsonl").write_bytes(b"\n".join(orjson.dumps({"text": text}) for text in texts))
+    recipe = RECIPE.replace("SEMANTIC", "{endpoint: {model: v, tokens: 1000}, similarity: 0.9}").replace("steps:", HOSTED)
+    with endpoint(rate=3) as url:
+        made = build(recipe.replace("URL", url), out="one")
+        report, verdicts = told(made)
+        assert len(paired(verdicts)) == 3
+        assert {place for pair in paired(verdicts) for place in pair} == {0, 1, 2, 3, 5}
+        assert report["cost"]["requests"] == 1
+        assert report["cost"]["input_tokens"] == 6
+        asked = stats(url)["calls"]
+        more = [{"text": text} for text in [*texts, "damson"]]
+        (rows / "rows.jsonl").write_bytes(b"\n".join(map(orjson.dumps, more)))
+        report, _ = told(build(recipe.replace("URL", url), out="one"))
+        assert (report["cost"]["requests"], report["cost"]["cached"], report["cost"]["input_tokens"]) == (1, 5, 1)
+        assert stats(url)["calls"] - asked <= 2
+        before = stats(url)["calls"]
+        private = recipe.replace("path: rows.jsonl", "path: rows.jsonl, private: true")
+        report, _ = told(build(private.replace("URL", url), out="two"))
+        assert report["dropped"] == {"duplicate": 1}
+        assert stats(url)["calls"] == before
+
+
+def test_beyond_its_tokens_an_endpoint_is_not_asked_and_the_build_is_partial(rows: Path) -> None:
+    recipe = RECIPE.replace("SEMANTIC", "{endpoint: {model: v, tokens: 100}}").replace("steps:", HOSTED)
+    with endpoint() as url:
+        made = build(recipe.replace("URL", url), out="one")
+        assert made.summary["partial"] == ["steps.unique: budget reached"]
+        assert 0 < told(made)[0]["cost"]["input_tokens"] <= 100
+    with pytest.raises(RecipeError, match="is not among the models"):
+        build(recipe.replace("URL", "http://127.0.0.1:1").replace("models: {v:", "models: {w:"), out="one")
+    with pytest.raises(RecipeError, match="--offline refuses the network"):
+        build(recipe.replace("URL", "http://127.0.0.1:1"), out="three", offline=True)
 
 
 def test_shards_and_partitions_change_nothing(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ from pydantic import Field
 from tasks.dedup.comparison import nothing, said
 from tasks.settings import Settings
 from tasks.text.arrow import packed, unpacked
-from tasks.text.hashing import hash_texts
 
 MOST_PLANES = 4096
 TOKENIZER, TABLE = "semantic.tokenizer", "semantic.model"
@@ -133,6 +132,8 @@ def whole_numbers(vectors: "Sequence[Sequence[float]]") -> list[bytes]:
 
 def _given(texts: pl.Series, hosted: pl.DataFrame) -> pl.Series:
     """Give the vector of each text that was asked for; of an empty one nought, of others null."""
+    from tasks.text.hashing import hash_texts
+
     found = pl.DataFrame({"hash": hash_texts(texts)}).join(hosted, on="hash", how="left", maintain_order="left")["vector"]
     width = len(hosted["vector"][0]) if hosted.height else 4
     return pl.select(pl.when(texts == "").then(pl.lit(bytes(width), pl.Binary)).otherwise(found)).to_series()

@@ -9,7 +9,7 @@ import polars as pl
 from flows.work.job import Job
 from tasks.abreast import abreast
 from tasks.dedup.comparison import PARTS, SAME, of_places, places
-from tasks.exchange import spool_partitions
+from tasks.exchange import spool_keys
 from tasks.frames import MARKS
 from tasks.shards import Shard, columns_of, counted, groups, read, whole
 from tasks.step import EARLIER, BarrierStep, Comparing, Step
@@ -40,8 +40,7 @@ def summarise(job: Job, steps: list[Step]) -> Done:
         files = {"summary.parquet": (spool.path, spool.finish())}
         report: dict[str, object] = {"rows": rows}
         if comparison:
-            parted = pl.concat(keys).with_columns(partition=pl.col("key") % job.extra["partitions"]).sort("partition", maintain_order=True)
-            info, told = spool_partitions(folder / "keys.parquet", parted, "partition")
+            info, told = spool_keys(folder / "keys.parquet", pl.concat(keys), job.extra["partitions"])
             files["keys.parquet"] = (folder / "keys.parquet", info)
             report["groups"] = told
         return commit(work, job.key, files, report)

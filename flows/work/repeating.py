@@ -10,7 +10,7 @@ from tasks.abreast import abreast
 from tasks.dedup.comparison import PARTS, of_places, places
 from tasks.dedup.passages import Repeats, cuts_of, repeated, spans
 from tasks.dedup.step import Dedup, keeper_rank
-from tasks.exchange import partition_of, spool_partitions
+from tasks.exchange import partition_of, spool_keys
 from tasks.frames import text_column
 from tasks.shards import Shard, columns_of, read, whole
 from tasks.step import Step
@@ -31,9 +31,8 @@ def _asked(steps: list[Step]) -> Repeats:
 
 
 def _partitioned(job: Job, name: str, rows: pl.DataFrame, counts: dict[str, int]) -> Done:
-    parted = rows.with_columns(partition=pl.col("key") % job.extra["partitions"]).sort("partition", maintain_order=True)
     with spool_folder() as folder:
-        info, groups = spool_partitions(folder / name, parted, "partition")
+        info, groups = spool_keys(folder / name, rows, job.extra["partitions"])
         return commit(Place.at(job.work), job.key, {name: (folder / name, info)}, {"groups": groups, **counts})
 
 

@@ -17,7 +17,7 @@ from tasks.dedup.comparison import places, said
 from tasks.dedup.semantic import Semantic, whole_numbers
 from tasks.dedup.step import Dedup
 from tasks.errors import ModelError
-from tasks.exchange import spool_partitions
+from tasks.exchange import spool_keys
 from tasks.growth.budget import Budget, Purse
 from tasks.growth.ledger import Ledger
 from tasks.shards import groups, read, whole
@@ -133,8 +133,7 @@ def embed(job: Job, steps: list[Step]) -> Done:
         for rows, found in abreast(embedded, read(work, job.shards[0], ["row", "id", *columns])):
             spool.write(rows)
             keys.append(found)
-        parted = pl.concat(keys).with_columns(partition=pl.col("key") % job.extra["partitions"]).sort("partition", maintain_order=True)
-        info, told = spool_partitions(folder / "keys.parquet", parted, "partition")
+        info, told = spool_keys(folder / "keys.parquet", pl.concat(keys), job.extra["partitions"])
         files = {"vectors.parquet": (spool.path, spool.finish()), "keys.parquet": (folder / "keys.parquet", info)}
         return commit(work, job.key, files, {"groups": told})
 

@@ -49,6 +49,7 @@ class Killing(Quiet):
             time.sleep(0.01)  # until a worker is seen at work
 
 
+@pytest.mark.heavy
 def test_a_dask_worker_that_is_killed_in_the_middle_costs_nothing(notes: Path) -> None:
     from distributed import Client, LocalCluster
 
@@ -67,6 +68,7 @@ def test_a_dask_worker_that_is_killed_in_the_middle_costs_nothing(notes: Path) -
     assert contents(Place.at(str(notes / "dask"))) == contents(Place.at(str(notes / "one")))
 
 
+@pytest.mark.heavy
 def test_a_ray_cluster_of_two_processes_gives_the_same_manifest(notes: Path) -> None:
     import ray
 
@@ -77,6 +79,7 @@ def test_a_ray_cluster_of_two_processes_gives_the_same_manifest(notes: Path) -> 
     assert contents(Place.at(str(notes / "ray"))) == contents(Place.at(str(notes / "one")))
 
 
+@pytest.mark.heavy
 def test_both_ray_workers_do_the_work_and_a_killed_one_costs_nothing(notes: Path) -> None:
     import ray
 

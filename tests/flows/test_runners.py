@@ -55,6 +55,7 @@ def test_workers_give_the_same_dataset(notes: Path, runner: str, monkeypatch: py
 
 @pytest.mark.cluster
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.heavy
 def test_a_dask_cluster_of_two_processes_gives_the_same_manifest(notes: Path) -> None:
     expected = build(NOTES, out="one", shard_bytes=SHARD)
     found = build(NOTES, out="dask", shard_bytes=SHARD, workers=2, runner="dask")
@@ -64,6 +65,7 @@ def test_a_dask_cluster_of_two_processes_gives_the_same_manifest(notes: Path) ->
 
 @pytest.mark.cluster
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.heavy
 def test_two_dask_workers_do_the_work_between_them(notes: Path) -> None:
     from distributed import Client, LocalCluster
 

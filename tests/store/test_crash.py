@@ -75,6 +75,7 @@ def check_every_point(url: str) -> None:
         assert contents(place) == expected, f"differs after a stop at {reached[number - 1]}"
 
 
+@pytest.mark.heavy
 def test_stopped_at_every_point_a_reader_is_never_fooled_and_a_rerun_ends_the_same(tmp_path: Path) -> None:
     write_notes(tmp_path / "notes", 12, 4)
     check_every_point(str(tmp_path / "out"))

@@ -63,7 +63,7 @@ class Dedup(BarrierStep):
     """Find runs of words that stand more than once in the rows that are left, and cut all but the first or count them."""
     index: Paths | None = Field(default=None, json_schema_extra=NO_IDENTITY)
     """Datasets, or indexes that `dartboard index` made, whose rows are not wanted again: folders on any store, relative to the recipe; the
-    latest version of each counts, unless a version's own folder is named."""
+    latest version of each counts, unless a version's own folder is named. `semantic` looks into datasets only: it needs texts."""
     against: str | None = None
     """A step whose rows are not wanted again."""
 

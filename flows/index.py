@@ -53,19 +53,23 @@ def _command(parsed: argparse.Namespace) -> int:
 
 
 def index(dataset: Earlier, out: Place) -> dict[str, Any]:
-    """Add a dataset to an index, as a new version that is whole by itself; rows that are there already are not added again.
+    """Add a dataset to an index, as a new version that is whole by itself; files that are there already are not added again.
 
     A version has a folder with `rows/` and a manifest, as a dataset has, and `verify` knows it; `latest.json` is written last.
     """
     before, held = _held(out)
-    new = [file for file in dataset.files if file["sha256"] not in {old["of"] for old in held}]
+    if any("of" in file for file in dataset.files):
+        raise usage("is an index, not a dataset", "Name the folder OUT/NAME of a build.", place="DATASET", value=dataset.url)
+    once = {file["sha256"]: file for file in dataset.files if file["sha256"] not in {old["of"] for old in held}}
+    new = list(once.values())
     with tempfile.TemporaryDirectory(prefix="dartboard-") as folder:
         made = [_indexed(dataset, file, Path(folder) / f"{number}.parquet") for number, file in enumerate(new)]
         added = [
             (dict(path=f"rows/{info.sha256[:16]}.parquet", of=file["sha256"], **asdict(info)), path)
             for file, (path, info) in zip(new, made, strict=True)
         ]
-        files = sorted([*held, *(file for file, _ in added)], key=lambda file: str(file["path"]))
+        every = {file["path"]: file for file in (*held, *(file for file, _ in added))}
+        files = [file for _, file in sorted(every.items())]
         version = short(digest([[file["path"], file["sha256"]] for file in files]))
         for file, path in added:
             out.put(f"{version}/{file['path']}", path)

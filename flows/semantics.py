@@ -36,7 +36,8 @@ def near_in_meaning(scene: Scene, call: Call, asked: Semantic, compared: Sequenc
     (alike,) = yield [
         job("near-in-meaning", [call], inputs, parts=(*vectors, *pairs), extra={"shards": len(vectors), "compared": list(compared)})
     ]
-    return (alike.part("alike.parquet"),), told | {"meant": {name: alike.report[name] for name in ("candidates", "alike")}}
+    counts = {name: sum(done.report[name] for done in met) for name in ("large_buckets", "large_bucket_rows")}
+    return (alike.part("alike.parquet"),), told | {"meant": counts | {name: alike.report[name] for name in ("candidates", "alike")}}
 
 
 def _hosted(scene: Scene, call: Call, name: str, compared: Sequence[str], shards: Sequence[Shard]) -> Pairs:

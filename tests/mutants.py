@@ -244,6 +244,14 @@ MUTANTS = (
         "the certificate gives up too soon", "tasks/text/certifying.py", "if spare < 0 or", "if spare < 1 or",
         "tests/text/test_certifying.py::test_pairs_that_are_alike_are_found_and_no_others",
     ),
+    Mutant(
+        "earlier rows take each other", "tasks/dedup/step.py", "apart = ~(seen[left] & seen[right])", "apart = ~(seen[left] & ~seen[left])",
+        "tests/flows/test_known.py::test_strict_drops_whatever_resembles_an_earlier_row_itself",
+    ),
+    Mutant(
+        "vectors of nothing are compared", "tasks/dedup/semantic.py", "speaking = np.logical_and.reduce(known) &", "speaking = np.logical_or.reduce([part[:, 0] > -999 for part in held]) |",
+        "tests/flows/test_semantic.py::test_texts_of_which_a_vector_says_nothing_resemble_none",
+    ),
 )  # fmt: skip
 
 

@@ -85,10 +85,13 @@ class Semantic(Settings):
             from tasks.text.static import static_vectors
 
             held = [static_vectors(text.filter(told), paths[TOKENIZER], paths[TABLE]) for text in texts]
-        joined = np.ascontiguousarray(np.concatenate(held, axis=1))
+        # a vector of nothing, of signs or of words that a model does not know, says nothing: its row resembles no other
+        known = [part.any(axis=1) | (text.filter(told) == "").to_numpy() for part, text in zip(held, texts, strict=True)]
+        speaking = np.logical_and.reduce(known) & np.logical_or.reduce([part.any(axis=1) for part in held])
+        joined = np.ascontiguousarray(np.concatenate(held, axis=1)[speaking])
         column = packed("vector", joined.view(np.uint32), np.arange(len(joined) + 1))
         empty = pl.Series("vector", [None], dtype=pl.Binary).new_from_index(0, rows.height)
-        return empty.scatter(told.arg_true(), column) if len(column) else empty
+        return empty.scatter(told.arg_true().filter(pl.Series(speaking)), column) if len(column) else empty
 
     def keys(self, vectors: pl.DataFrame) -> pl.DataFrame:
         """Give `key`, `row` and `order` for every key of rows with a `vector`."""

@@ -152,6 +152,9 @@ class Dedup(BarrierStep):
         best = np.full(rows.height, -1, np.int64)
         best[stands[order[::-1]]] = order[::-1]
         left, right = (stands[side] for side in _sides(near))
+        seen = rows["known"].is_not_null().to_numpy()[best]
+        apart = ~(seen[left] & seen[right])
+        near, left, right = near.filter(pl.Series(apart)), left[apart], right[apart]
         to = keepers(stands[order], left, right, strict=self.strict)[stands]
         here, of = np.arange(rows.height), best[to]
         labels = components(rows.height, *(np.concatenate(both) for both in zip(_sides(equal), (left, right), strict=True)))

@@ -34,7 +34,10 @@ def _loaded(tokenizer: str, table: str, stamps: tuple[int, ...]) -> "tuple[Token
             raise ValueError("its tokenizer.json has no `model`")
     except (SafetensorError, OSError, ValueError) as error:
         raise usage(f"is no static model: {error}", "Give a folder with tokenizer.json and model.safetensors.", value=table) from error
-    return Tokenizer.from_str(plain), weights.astype(np.float32)
+    split = Tokenizer.from_str(plain)
+    split.no_padding()
+    split.no_truncation()
+    return split, weights.astype(np.float32)
 
 
 def static_vectors(texts: pl.Series, tokenizer: str, table: str) -> Vectors:

@@ -132,6 +132,24 @@ def test_a_chain_that_leads_to_a_known_row_is_known_unless_strict(old: Path) -> 
     assert dropped(strict) == {"known": 1}
 
 
+def test_strict_drops_whatever_resembles_an_earlier_row_itself(old: Path) -> None:
+    """One new row equals an earlier row that resembles another earlier one: that changes nothing for the rest."""
+    base = prose(7, 30)
+    first, second = edited(base, range(0, 240, 25)), edited(base, range(250, 480, 25))
+    texts(old / "old.jsonl", [first, base], "old")
+    build(recipe("old", "old.jsonl", "strict: false"), out="store")
+    texts(old / "new.jsonl", [first, second, prose(100, 30)])
+    for index_of in ("store/old", "seen"):
+        assert indexed(old, "store/old", "seen") == 0
+        made = build(recipe("new", "new.jsonl", f"near: {{similarity: 0.75}}, strict: true, index: {index_of}"), out="out")
+        assert dropped(made) == {"known": 2}
+
+
+def test_an_index_is_no_dataset(old: Path) -> None:
+    assert indexed(old, "store/old", "seen") == 0
+    assert indexed(old, "seen", "other") == 2
+
+
 def test_what_is_not_there_or_not_whole_is_refused(old: Path) -> None:
     with pytest.raises(RecipeError, match=r"steps\.unique\.index.*neither a dataset nor an index"):
         build(recipe("new", "new.jsonl", "index: nowhere"), out="out")

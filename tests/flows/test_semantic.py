@@ -73,6 +73,29 @@ def test_pairs_must_mean_the_same_in_each_column(rows: Path) -> None:
     assert report["dropped"] == {"duplicate": 2}
 
 
+def test_texts_of_which_a_vector_says_nothing_resemble_none(rows: Path) -> None:
+    (rows / "rows.jsonl").write_bytes(b"\n".join(orjson.dumps({"text": text}) for text in ("???!", "+++ ---", "= = =")))
+    report, _ = told(build(RECIPE.replace("SEMANTIC", "{}"), out="one"))
+    assert report["dropped"] == {}
+
+
+def test_padding_and_truncation_of_a_tokenizer_change_no_vector(rows: Path) -> None:
+    from tokenizers import Tokenizer
+
+    from tasks.text.static import static_vectors
+
+    model(rows / "vectors")
+    paths = [str(rows / "vectors/tokenizer.json"), str(rows / "vectors/model.safetensors")]
+    split = Tokenizer.from_file(paths[0])
+    split.enable_padding(pad_id=1)
+    split.enable_truncation(3)
+    split.save(paths[0])
+    alone = static_vectors(pl.Series(["cherry"]), *paths)
+    beside = static_vectors(pl.Series(["cherry", "apple " * 9 + "cherry " * 90]), *paths)
+    assert (alone[0] == beside[0]).all()
+    assert beside[1][2] > beside[1][0]
+
+
 def test_the_column_that_is_least_near_decides() -> None:
     rows = pl.DataFrame({"input": ["apples and pears", "pears and apples"], "output": ["yes indeed", "never ever"]})
     vectors = rows.select(Semantic().vectors(rows, ["input", "output"], {}), place=pl.Series([0, 1], dtype=pl.UInt64))

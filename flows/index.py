@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from flows.known import Earlier, earlier_at
+from flows.known import NOTHING_THERE, Earlier, earlier_at
 from flows.rim import Exit, guarded
 from flows.work.recalling import intact, recalled
 from tasks.abreast import abreast
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _command(parsed: argparse.Namespace) -> int:
     try:
         dataset = earlier_at(parsed.dataset)
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except NOTHING_THERE as error:
         raise usage("is no dataset", "Name the folder OUT/NAME of a build.", place="DATASET", value=parsed.dataset) from error
     told = index(dataset, Place.at(parsed.index))
     if parsed.json:

@@ -18,6 +18,10 @@ from tasks.store.commit import Done
 from tasks.store.place import Place
 
 
+NOTHING_THERE = (FileNotFoundError, NotADirectoryError, orjson.JSONDecodeError, KeyError, TypeError)
+"""What tells that a folder holds no dataset."""
+
+
 @dataclass(frozen=True)
 class Earlier:
     """A version of a dataset or an index: where it lies, and its files of rows, as the manifest names them."""
@@ -78,7 +82,7 @@ def known_shards(stage: Stage, scene: Scene, call: Call, compared: Sequence[str]
 def _found(place: str, address: str, url: str) -> Earlier:
     try:
         found = earlier_at(address)
-    except (FileNotFoundError, NotADirectoryError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+    except NOTHING_THERE as error:
         raise usage(
             "is neither a dataset nor an index", "Name the folder OUT/NAME of a build, or of `dartboard index`.", place=place, value=url
         ) from error

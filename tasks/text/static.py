@@ -32,7 +32,7 @@ def _loaded(tokenizer: str, table: str, stamps: tuple[int, ...]) -> "tuple[Token
         plain = Path(tokenizer).read_text(encoding="utf-8")
         if "model" not in orjson.loads(plain):
             raise ValueError("its tokenizer.json has no `model`")
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise usage(f"is no static model: {error}", "Give a folder with tokenizer.json and model.safetensors.", value=table) from error
     split = Tokenizer.from_str(plain)
     split.no_padding()

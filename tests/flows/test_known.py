@@ -148,6 +148,9 @@ def test_strict_drops_whatever_resembles_an_earlier_row_itself(old: Path) -> Non
 def test_an_index_is_no_dataset(old: Path) -> None:
     assert indexed(old, "store/old", "seen") == 0
     assert indexed(old, "seen", "other") == 2
+    (old / "foreign").mkdir()
+    (old / "foreign/latest.json").write_text("{}")
+    assert indexed(old, "foreign", "other") == 2
 
 
 def test_what_is_not_there_or_not_whole_is_refused(old: Path) -> None:

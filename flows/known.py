@@ -17,7 +17,6 @@ from tasks.step import BarrierStep
 from tasks.store.commit import Done
 from tasks.store.place import Place
 
-
 NOTHING_THERE = (FileNotFoundError, NotADirectoryError, orjson.JSONDecodeError, KeyError, TypeError)
 """What tells that a folder holds no dataset."""
 

@@ -3,7 +3,8 @@
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from flows.work.job import Job
+from flows.scene import Scene
+from flows.work.job import Call, Job
 from tasks.store.commit import Done, Part
 
 PARTITION_KEYS = 2_000_000
@@ -19,6 +20,18 @@ def partitions(keys: int) -> int:
     while count * PARTITION_KEYS < keys:
         count *= 2
     return count
+
+
+def by_partition(scene: Scene, call: Call, kind: str, dones: Sequence[Done], file: str, **told: Any) -> list[Job]:
+    """Give a job for each partition that the files of some jobs have; it reads that partition of each, and knows what is `told`."""
+    parts, groups = tuple(done.part(file) for done in dones), [done.report["groups"] for done in dones]
+    hashes = [part.sha256 for part in parts]
+    return [
+        scene.site.job(
+            kind, [call], [hashes, value, told], named=False, parts=parts, extra={"groups": only(groups, value), "partition": value, **told}
+        )
+        for value in sorted({value for group in groups for value in group}, key=int)
+    ]
 
 
 def only(groups: Sequence[Mapping[str, int]], *values: str) -> list[dict[str, int]]:

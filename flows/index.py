@@ -21,8 +21,7 @@ from tasks.errors import usage
 from tasks.store.keys import canonical, digest, short
 from tasks.store.place import Place
 from tasks.store.spool import FileInfo, ParquetSpool
-
-SCHEMA = 1
+from tasks.store.verify import SCHEMA
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from dataclasses import replace
 
-from flows.exchanging import only, partitions
+from flows.exchanging import by_partition, partitions
 from flows.scene import Result, Scene, addresses
 from flows.work.job import Call, Job
 from tasks.dedup.passages import Repeats
@@ -16,25 +16,12 @@ def passages(scene: Scene, call: Call, columns: list[str], asked: Repeats, resul
     told = asked.model_dump(mode="json")
     extra = {"columns": columns, "partitions": partitions(sum(shard.text.bytes for shard in shards) // 30)}
     prints = yield [job("fingerprint", [call], [shard.digest, told, extra], named=False, shards=(shard,), extra=extra) for shard in shards]
-    parts, groups = tuple(done.part("fingerprints.parquet") for done in prints), [done.report["groups"] for done in prints]
-    hashes = [part.sha256 for part in parts]
-    again = yield [
-        job("meet-again", [call], [hashes, value], named=False, parts=parts, extra={"groups": only(groups, value), "partition": value})
-        for value in sorted({value for group in groups for value in group}, key=int)
-    ]
+    again = yield by_partition(scene, call, "meet-again", prints, "fingerprints.parquet")
     met = tuple(done.part("again.parquet") for done in again)
-    touched = [shard for shard in enumerate(shards) if any(part.rows for part in met)]
     inputs = [[part.sha256 for part in met], told, extra]
-    windows = yield [job("windows", [call], [shard.digest, inputs], shards=(shard,), parts=met, extra=extra) for _, shard in touched]
-    parts, groups = tuple(done.part("windows.parquet") for done in windows), [done.report["groups"] for done in windows]
-    inputs, numbers = [part.sha256 for part in parts], [number for number, _ in touched]
-    repeats = yield [
-        job(
-            "repeats", [call], [inputs, numbers, value], named=False, parts=parts,
-            extra={"groups": only(groups, value), "numbers": numbers, "partition": value},
-        )
-        for value in sorted({value for group in groups for value in group}, key=int)
-    ]  # fmt: skip
+    touched = shards if any(part.rows for part in met) else ()
+    windows = yield [job("windows", [call], [shard.digest, inputs], shards=(shard,), parts=met, extra=extra) for shard in touched]
+    repeats = yield by_partition(scene, call, "repeats", windows, "windows.parquet")
     found = tuple(done.part("repeats.parquet") for done in repeats)
     inputs = [[shard.digest for shard in shards], [part.sha256 for part in found], extra]
     (settled,) = yield [job("passages", [call], inputs, shards=shards, parts=found, extra=extra)]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flows.exchanging import Pairs, only, partitions
+from flows.exchanging import Pairs, by_partition, partitions
 from flows.scene import Scene
 from flows.work.job import Call
 from tasks.dedup.semantic import Semantic
@@ -20,15 +20,7 @@ def near_in_meaning(scene: Scene, call: Call, asked: Semantic, compared: Sequenc
     hosted, told = (yield from _hosted(scene, call, asked.endpoint.model, compared, shards)) if asked.endpoint else ((), told)
     inputs: list[Any] = [dict(extra), files, [part.sha256 for part in hosted]]
     embedded = yield [job("embed", [call], [shard.digest, *inputs], shards=(shard,), parts=hosted, extra=extra) for shard in shards]
-    keys, groups = [done.part("keys.parquet") for done in embedded], [done.report["groups"] for done in embedded]
-    hashes = [part.sha256 for part in keys]
-    met = yield [
-        job(
-            "meet", [call], [hashes, value, own], named=False, parts=tuple(keys),
-            extra={"groups": only(groups, value), "partition": value, "own": own},
-        )
-        for value in sorted({value for group in groups for value in group}, key=int)
-    ]  # fmt: skip
+    met = yield by_partition(scene, call, "meet", embedded, "keys.parquet", own=own)
     if not met:
         return (), told
     vectors, pairs = [done.part("vectors.parquet") for done in embedded], [done.part("pairs.parquet") for done in met]

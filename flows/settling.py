@@ -4,7 +4,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from flows.earlier import earlier_splits
-from flows.exchanging import Pairs, only, partitions
+from flows.exchanging import Pairs, by_partition, only, partitions
 from flows.known import known_shards
 from flows.plan import Stage
 from flows.scene import DataFile, Phases, Result, Scene, report_of
@@ -69,15 +69,7 @@ def _compared(scene: Scene, call: Call, extra: Mapping[str, Any], shards: Sequen
     Of earlier data, the shards behind the `own` first ones, rows are not compared with each other.
     """
     job = scene.site.job
-    keys, groups = [done.part("keys.parquet") for done in summaries], [done.report["groups"] for done in summaries]
-    hashes = [part.sha256 for part in keys]
-    met = yield [
-        job(
-            "meet", [call], [hashes, value, own], named=False, parts=tuple(keys),
-            extra={"groups": only(groups, value), "partition": value, "own": own},
-        )
-        for value in sorted({value for group in groups for value in group}, key=int)
-    ]  # fmt: skip
+    met = yield by_partition(scene, call, "meet", summaries, "keys.parquet", own=own)
     told = {name: sum(done.report[name] for done in met) for name in ("large_buckets", "large_bucket_rows")}
     if not met:
         return (), {"compared": told | {"candidates": 0, "alike": 0}}

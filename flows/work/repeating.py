@@ -30,17 +30,17 @@ def _asked(steps: list[Step]) -> Repeats:
     return step.passages
 
 
-def _partitioned(job: Job, name: str, rows: pl.DataFrame, counts: dict[str, int]) -> Done:
+def _partitioned(job: Job, name: str, rows: pl.DataFrame) -> Done:
     with spool_folder() as folder:
         info, groups = spool_keys(folder / name, rows, job.extra["partitions"])
-        return commit(Place.at(job.work), job.key, {name: (folder / name, info)}, {"groups": groups, **counts})
+        return commit(Place.at(job.work), job.key, {name: (folder / name, info)}, {"groups": groups})
 
 
 def fingerprint(job: Job, steps: list[Step]) -> Done:
     """Give the fingerprints of a shard's live rows and how often each is there."""
     words, work, name = _asked(steps).words, Place.at(job.work), text_column(job.extra["columns"])
     found = list(abreast(lambda frame: fingerprints(frame[name], words), read(work, job.shards[0], [name])))
-    return _partitioned(job, "fingerprints.parquet", pl.concat(found).to_frame().group_by("key").len().sort("key"), {})
+    return _partitioned(job, "fingerprints.parquet", pl.concat(found).to_frame().group_by("key").len().sort("key"))
 
 
 def meet_again(job: Job, steps: list[Step]) -> Done:
@@ -68,7 +68,7 @@ def find_windows(job: Job, steps: list[Step]) -> Done:
         return windows.drop("row").hstack(rows[windows["row"]])
 
     frames = list(abreast(found, read(work, job.shards[0], ["row", "id", "split", "generator", name])))
-    return _partitioned(job, "windows.parquet", pl.concat(frames), {})
+    return _partitioned(job, "windows.parquet", pl.concat(frames))
 
 
 def find_repeats(job: Job, steps: list[Step]) -> Done:
@@ -76,7 +76,7 @@ def find_repeats(job: Job, steps: list[Step]) -> Done:
     del steps
     work = Place.at(job.work)
     held = partition_of(work, list(zip(job.parts, job.extra["groups"], strict=True)), job.extra["partition"])
-    windows = pl.concat(frame.drop("row").with_columns(places(job.extra["numbers"][number], frame["row"])) for number, frame in held)
+    windows = pl.concat(frame.drop("row").with_columns(places(number, frame["row"])) for number, frame in held)
     with spool_folder() as folder:
         spool = ParquetSpool(folder / "repeats.parquet")
         spool.write(spans(repeated(windows)))

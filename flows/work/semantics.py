@@ -59,8 +59,8 @@ def _shown(job: Job, work: Place) -> Iterator[pl.Series]:
             if any(frame.schema[name] == pl.Binary for name in compared):
                 continue
             shown = frame.filter(~pl.col("private").fill_null(value=False)) if "private" in frame.columns else frame
-            texts = pl.concat(shown.select(said(name).alias("text")).to_series() for name in compared)
-            yield texts.drop_nulls().unique(maintain_order=True).filter(texts.drop_nulls().unique(maintain_order=True) != "")
+            texts = pl.concat(shown.select(said(name).alias("text")).to_series() for name in compared).drop_nulls()
+            yield texts.filter(texts != "").unique(maintain_order=True)
 
 
 async def _hosted(name: str, model: Model, purse: Purse, work: Place, frames: Iterator[pl.Series], spool: ParquetSpool) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 Every runner is an executor that is given jobs as plain data; the walk, with Prefect or without, knows no other.
 """
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -118,7 +119,8 @@ def _processes(workers: int) -> Executor:
 
 
 def _begin_worker() -> None:
-    """Leave signals to the parent, and end when it is gone."""
+    """Leave signals to the parent, and end when it is gone; what the modules hold is not looked through for garbage."""
+    gc.freeze()
     listen(notify)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

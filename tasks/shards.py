@@ -129,7 +129,7 @@ def _live(rows: pl.DataFrame, beside: pl.DataFrame, wanted: Sequence[str] | None
     marks = [name for name in beside.columns if wanted is None or name in wanted or name in ("row", "keep") or name.startswith(CUTS)]
     frame = rows.drop([name for name in marks if name in rows.columns]).hstack(beside.select(marks))
     if not dead:
-        frame = frame.filter("keep").drop("keep")
+        frame = (frame if frame["keep"].all() else frame.filter("keep")).drop("keep")
     return _cut(frame)
 
 

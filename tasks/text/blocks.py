@@ -12,7 +12,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from tasks.text.arrow import Bytes, Offsets
-from tasks.text.classes import INNER, Classes
+from tasks.text.classes import INNER, SPACE, WORD, Classes
 from tasks.text.eights import trailing_zeros
 from tasks.text.kernel import inlined, kernel
 
@@ -76,6 +76,53 @@ classed_as = cast("Callable[[Classes, int, int], np.uint64]", _masking(_shared, 
 
 _letters = cast("Callable[[Bytes, int, int], np.uint64]", _masking(_letter, 8))
 _high_bits = cast("Callable[[Bytes, int, int], np.uint64]", _masking(_negative, 8))
+
+
+def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any, vector: Any) -> Any:
+    return builder.bitcast(builder.gep(context.make_array(kind)(context, builder, array).data, [at]), vector.as_pointer())
+
+
+_BYTES, _CLASSES = ir.VectorType(ir.IntType(8), BLOCK), ir.VectorType(ir.IntType(16), BLOCK)
+
+
+def _every(value: int, vector: Any = _BYTES) -> Any:
+    return ir.Constant(vector, [value] * BLOCK)
+
+
+def _within(builder: Any, values: Any, first: int, count: int) -> Any:
+    return builder.icmp_unsigned("<", builder.sub(values, _every(first)), _every(count))
+
+
+def _mark_ascii(_context: Any, text: Any, marks: Any, _at: Any) -> Any:
+    def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        loaded = builder.load(_place(context, builder, text, arguments[0], arguments[2], _BYTES), align=1)
+        small = builder.or_(loaded, _every(0x20))
+        word = builder.or_(_within(builder, small, ord("a"), 26), _within(builder, loaded, ord("0"), 10))
+        control = builder.or_(_within(builder, loaded, 0x09, 5), _within(builder, loaded, 0x1C, 4))
+        space = builder.or_(builder.icmp_unsigned("==", loaded, _every(0x20)), control)
+        spaces = builder.select(space, _every(SPACE, _CLASSES), _every(0, _CLASSES))
+        marked = builder.select(word, _every(WORD, _CLASSES), spaces)
+        builder.store(marked, _place(context, builder, marks, arguments[1], arguments[2], _CLASSES), align=1)
+        return context.get_dummy_value()
+
+    return types.void(text, marks, types.int64), code
+
+
+def _make_small(_context: Any, text: Any, _at: Any) -> Any:
+    def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        place = _place(context, builder, text, arguments[0], arguments[1], _BYTES)
+        loaded = builder.load(place, align=1)
+        capital = _within(builder, loaded, ord("A"), 26)
+        builder.store(builder.select(capital, builder.or_(loaded, _every(0x20)), loaded), place, align=1)
+        return context.get_dummy_value()
+
+    return types.void(text, types.int64), code
+
+
+mark_ascii = cast("Callable[[Bytes, Classes, int], None]", intrinsic(_mark_ascii))
+"""Writes the classes of the bytes from `at` on, which are ASCII, as far as they are WORD or SPACE; it reads no table."""
+make_small = cast("Callable[[Bytes, int], None]", intrinsic(_make_small))
+"""Makes the ASCII capitals from `at` on small letters."""
 
 
 def _ones(_context: Any, _mask: Any) -> Any:

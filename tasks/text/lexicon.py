@@ -66,15 +66,23 @@ def _mask(count: int) -> np.uint64:
 
 
 @inlined
-def hash_folded(text: Bytes, start: int, end: int, lower: Lower) -> tuple[np.uint64, bool]:
-    """Hash a word in small letters, sixteen bytes at a time; tell whether it is not ASCII: then by its characters."""
+def _as_small(eight: np.uint64, small: bool) -> np.uint64:  # noqa: FBT001  kernels know no keywords alone
+    return eight if small else folded(eight)
+
+
+@inlined
+def hash_folded(text: Bytes, start: int, end: int, lower: Lower, small: bool = False) -> tuple[np.uint64, bool]:  # noqa: FBT001, FBT002  as above
+    """Hash a word in small letters, sixteen bytes at a time; tell whether it is not ASCII: then by its characters.
+
+    `small`: its ASCII letters are small already.
+    """
     size = end - start
     one = load8(text, start) & _mask(min(size, 8))
     two = load8(text, start + 8) & _mask(min(max(size - 8, 0), 8))
-    wide, total = one | two, mix(np.uint64(size) * OTHER ^ folded(one)) ^ folded(two)
+    wide, total = one | two, mix(np.uint64(size) * OTHER ^ _as_small(one, small)) ^ _as_small(two, small)
     for at in range(start + 16, end, 8):
         eight = load8(text, at) & _mask(min(end - at, 8))
-        wide, total = wide | eight, mix(total) ^ folded(eight)
+        wide, total = wide | eight, mix(total) ^ _as_small(eight, small)
     if wide & ASCII:
         total, at = GOLDEN, start
         while at < end:

@@ -4,13 +4,12 @@ import numpy as np
 import polars as pl
 
 from tasks.text.arrow import Bytes, Hashes, Offsets, buffers
-from tasks.text.blocks import BLOCK, HIGHEST, NONE, ONE, carried, classed_as, put_places
-from tasks.text.classes import INNER, PUNCTUATION, SPACE, Classes, Lower, decode, table
+from tasks.text.classes import INNER, SPACE, Classes, Lower, decode, table
 from tasks.text.hashing import GOLDEN, PRIME, hash_bytes, mix
 from tasks.text.kernel import inlined, kernel
 from tasks.text.lexicon import hash_folded
-from tasks.text.scratch import after, before, largest, load
-from tasks.text.shingles import WordRoom, word_room
+from tasks.text.scratch import Scratch, after, before, largest
+from tasks.text.shingles import WordRoom, word_room, words_in
 
 COMPOSED = (
     r"[\p{M}\u1100-\u11FF\u0340-\u0387\u0958-\u0FFF\u1F71-\u1FFD\u2000\u2001\u2126\u212A\u212B\u2329\u232A\u2ADC"
@@ -47,38 +46,64 @@ def _ends(point: int) -> bool:
 
 
 @kernel
-def _runs(marks: Classes, size: int, starts: Offsets, ends: Offsets) -> int:
-    """Write where the runs between white space start and end; their number is given."""
-    count = ended = 0
-    inside = NONE
-    for at in range(0, size + 1, BLOCK):
-        # the further bytes of a character have no class but INNER: a wide space would leave them as a run
-        spaces = carried(classed_as(marks, at, SPACE), classed_as(marks, at, INNER), ~inside & ONE)
-        behind = (~spaces << ONE) | inside
-        starting, ending = ~spaces & ~behind, spaces & behind
-        inside = ~spaces >> HIGHEST
-        count = put_places(starting, at, starts, count)
-        ended = put_places(ending, at, ends, ended)
-    return count
+def _trimmed(start: int, end: int, held: Scratch) -> tuple[int, int]:
+    """Give a range without what is set aside at its ends."""
+    text, marks = held.text, held.marks
+    while start < end and _opens(decode(text, start)[0]):
+        start = after(marks, start)
+    while end > start:
+        at = before(marks, end)
+        if not _ends(decode(text, at)[0]):
+            break
+        end = at
+    return start, end
+
+
+@inlined
+def _told(total: np.uint64, word: np.uint64) -> np.uint64:
+    """Take what stands between white space into the hash of a text."""
+    total = (total ^ word) * PRIME
+    return total ^ (total >> np.uint64(29))
+
+
+@inlined
+def _run_end(at: int, size: int, marks: Classes) -> int:
+    while at < size and not marks[at] & SPACE:
+        at += 1
+    return at
+
+
+@inlined
+def _space_behind(end: int, held: Scratch) -> int:
+    """Give where white space follows a word that ends there, at once or behind one sentence mark; 0 where it does not."""
+    end += not held.marks[end] & SPACE and _ends(int(held.text[end]))
+    return end if held.marks[end] & SPACE else 0
 
 
 @kernel
-def same_in(size: int, lower: Lower, room: WordRoom) -> np.uint64:
-    """Hash what the text says that stands in the room; where its words are is written over."""
+def same_in(size: int, words: int, lower: Lower, room: WordRoom) -> np.uint64:
+    """Hash what the text says that stands in the room with so many words: the runs between white space, each trimmed.
+
+    Most are a word with at most a sentence mark behind it, whose hash is there.
+    """
     text, marks, starts, ends = room.held.text, room.held.marks, room.starts, room.ends
-    total, said = GOLDEN, False
-    for run in range(_runs(marks, size, starts, ends)):
-        first, last = starts[run], ends[run]
-        while first < last and marks[first] & PUNCTUATION and _opens(decode(text, first)[0]):
-            first = after(marks, first)
-        while last > first:
-            at = before(marks, last)
-            if not marks[at] & PUNCTUATION or not _ends(decode(text, at)[0]):
-                break
-            last = at
+    total, said, at, word = GOLDEN, False, 0, 0
+    while at < size:
+        if word < words and starts[word] == at:
+            stop = _space_behind(ends[word], room.held)
+            if stop:
+                total, said, at, word = _told(total, room.words[word]), True, stop + 1, word + 1
+                continue
+        if marks[at] & (SPACE | INNER):  # the further bytes of wide white space have no class but INNER
+            at += 1
+            continue
+        stop = _run_end(at, size, marks)
+        first, last = _trimmed(at, stop, room.held)
         if last > first:
-            total = (total ^ hash_folded(text, first, last, lower)[0]) * PRIME
-            total, said = total ^ (total >> np.uint64(29)), True
+            total, said = _told(total, hash_folded(text, first, last, lower, True)[0]), True
+        at = stop
+        while word < words and starts[word] < at:
+            word += 1
     return mix(total) if said else hash_bytes(text, 0, size)
 
 
@@ -86,8 +111,8 @@ def same_in(size: int, lower: Lower, room: WordRoom) -> np.uint64:
 def _all_same(data: Bytes, offsets: Offsets, classes: Classes, lower: Lower) -> Hashes:
     room, out = word_room(largest(offsets)), np.empty(len(offsets) - 1, np.uint64)
     for i in range(len(out)):
-        load(data, offsets[i], offsets[i + 1], classes, room.held)
-        out[i] = same_in(offsets[i + 1] - offsets[i], lower, room)
+        words = words_in(data, offsets[i], offsets[i + 1], classes, lower, room)
+        out[i] = same_in(offsets[i + 1] - offsets[i], words, lower, room)
     return out
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.text.arrow import Bytes, Offsets
-from tasks.text.blocks import BLOCK, high_bits
+from tasks.text.blocks import BLOCK, high_bits, make_small, mark_ascii
 from tasks.text.classes import INNER, SPACE, Classes, decode
 from tasks.text.kernel import kernel
 
@@ -34,15 +34,27 @@ def load(data: Bytes, start: int, end: int, classes: Classes, room: Scratch) -> 
 
 
 @kernel
-def classed(size: int, classes: Classes, room: Scratch) -> int:
+def load_words(data: Bytes, start: int, end: int, classes: Classes, room: Scratch) -> None:
+    """Copy a text, its ASCII letters as small ones, and class its characters as words ask for it: WORD, ALONE, SPACE and INNER."""
+    room.text[: end - start] = data[start:end]
+    classed(end - start, classes, room, words_alone=True)
+    for at in range(0, end - start, BLOCK):
+        make_small(room.text, at)
+
+
+@kernel
+def classed(size: int, classes: Classes, room: Scratch, words_alone: bool = False) -> int:  # noqa: FBT001, FBT002  kernels know no keywords alone
     """Class the characters of the text that stands in the room; their number is given."""
     text, marks = room.text, room.marks
     text[size : size + PAD] = 0
     further, at = 0, 0
     while at < size:
         if high_bits(text, at) == 0:
-            for k in range(at, at + BLOCK):
-                marks[k] = classes[text[k]]
+            if words_alone:
+                mark_ascii(text, marks, at)
+            else:
+                for k in range(at, at + BLOCK):
+                    marks[k] = classes[text[k]]
             at += BLOCK
             continue
         stop = min(at + BLOCK, size)

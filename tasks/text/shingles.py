@@ -17,7 +17,7 @@ from tasks.text.classes import INNER, SPACE, Classes, Lower, decode, table
 from tasks.text.hashing import GOLDEN, OTHER, PRIME, mix
 from tasks.text.kernel import kernel
 from tasks.text.lexicon import hash_folded
-from tasks.text.scratch import PAD, Scratch, largest, load, scratch_for
+from tasks.text.scratch import PAD, Scratch, largest, load_words, scratch_for
 from tasks.text.structure import word_spans
 
 SHINGLE = 5
@@ -48,11 +48,11 @@ def word_room(size: int) -> WordRoom:
 @kernel
 def words_in(data: Bytes, start: int, end: int, classes: Classes, lower: Lower, room: WordRoom) -> int:
     """Write where the words of a text are, in bytes from its start, and their hashes in small letters; their number is given."""
-    load(data, start, end, classes, room.held)
+    load_words(data, start, end, classes, room.held)
     text, starts, ends, words = room.held.text, room.starts, room.ends, room.words
     count = word_spans(text, room.held.marks, end - start, starts, ends)
     for word in range(count):
-        words[word], _ = hash_folded(text, starts[word], ends[word], lower)
+        words[word], _ = hash_folded(text, starts[word], ends[word], lower, True)
     return count
 
 
@@ -87,8 +87,8 @@ def _of_characters(size: int, lower: Lower, room: WordRoom, out: Hashes, at: int
 
 
 @kernel
-def shingles_of(data: Bytes, start: int, end: int, classes: Classes, lower: Lower, room: WordRoom, out: Hashes) -> tuple[int, int]:
-    """Write the hashes of a text's word shingles and behind them those of its character shingles; both numbers are given.
+def shingles_of(data: Bytes, start: int, end: int, classes: Classes, lower: Lower, room: WordRoom, out: Hashes) -> tuple[int, int, int]:
+    """Write the hashes of a text's word shingles and behind them those of its character shingles; both numbers are given, and its words'.
 
     `out` has room for twice the text's bytes, and 16 more.
     """
@@ -99,7 +99,7 @@ def shingles_of(data: Bytes, start: int, end: int, classes: Classes, lower: Lowe
         for i in range(words):
             two = (hashes[i] * GOLDEN + hashes[i + 1]) * OTHER + hashes[i + 2]
             out[i] = mix((two * GOLDEN + hashes[i + 3]) * PRIME + hashes[i + 4]) & ~CHARACTERS
-    return words, _of_characters(end - start, lower, room, out, words) if count < LONG else 0
+    return words, _of_characters(end - start, lower, room, out, words) if count < LONG else 0, count
 
 
 @kernel
@@ -143,7 +143,7 @@ def _sets(data: Bytes, offsets: Offsets, classes: Classes, lower: Lower) -> tupl
     spread, counts = np.empty(2 * size + 16, np.uint64), np.empty((1 << 20) + 2, np.int64)
     out, ends, n = np.empty(2 * (offsets[-1] - offsets[0]) + 16, np.uint64), np.zeros(len(offsets), np.int64), 0
     for i in range(len(offsets) - 1):
-        words, characters = shingles_of(data, offsets[i], offsets[i + 1], classes, lower, room, held)
+        words, characters, _ = shingles_of(data, offsets[i], offsets[i + 1], classes, lower, room, held)
         for start, end in ((0, words), (words, words + characters)):
             kept = _sort(held[start:end], spread, counts)
             out[n : n + kept] = held[start : start + kept]

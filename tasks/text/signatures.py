@@ -63,7 +63,7 @@ def _keys(
     out, ends, n = np.empty(2 * bands * count, np.uint64), np.zeros(count + 1, np.int64), 0
     same = np.empty(count, np.uint64)
     for i in range(count):
-        words, characters = shingles_of(data, offsets[i], offsets[i + 1], classes, lower, room, held)
+        words, characters, spoken = shingles_of(data, offsets[i], offsets[i + 1], classes, lower, room, held)
         if words:
             _signed(held[:words], factors, terms, signature)
             _banded(signature, bands, rows, 0, out[n:])
@@ -72,7 +72,7 @@ def _keys(
             _signed(held[words : words + characters], factors, terms, signature)
             _banded(signature, bands, rows, 1, out[n:])
             n += bands
-        same[i] = same_in(offsets[i + 1] - offsets[i], lower, room)
+        same[i] = same_in(offsets[i + 1] - offsets[i], spoken, lower, room)
         ends[i + 1] = n
     return out[:n].copy(), ends, same
 
@@ -84,7 +84,7 @@ def _minima(data: Bytes, offsets: Offsets, classes: Classes, lower: Lower, hashe
     size = largest(offsets)
     room, held = word_room(size), np.empty(2 * size + 16, np.uint64)
     for i in range(len(offsets) - 1):
-        words, characters = shingles_of(data, offsets[i], offsets[i + 1], classes, lower, room, held)
+        words, characters, _ = shingles_of(data, offsets[i], offsets[i + 1], classes, lower, room, held)
         has[i, 0], has[i, 1] = words > 0, characters > 0
         if words:
             _signed(held[:words], factors, terms, out[i, 0])

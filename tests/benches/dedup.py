@@ -1,7 +1,7 @@
 """How fast and how sure dedup and decontamination are: `python -m tests.benches.dedup [DOCUMENTS] [PEER_PYTHON]`.
 
 Documents are generated with planted near-duplicates (`planted.py`). Each side is a whole process on one core; they run in
-turn, three times, in folders that are deleted. Start-up is measured on 20 documents and taken off. `step` is what
+turn, three times, in folders that are deleted. Start-up is measured on 200 documents and taken off. `step` is what
 a step costs: the CPU seconds of a build with it less those of the same build without it. Recall is over all planted pairs, by their
 exact similarity; every dropped row is compared with the row that it names. The peers get the first part of the
 documents. PEER_PYTHON is an interpreter that has rensa, text-dedup and datatrove.
@@ -28,7 +28,7 @@ from tests.benches.filters import RESULTS, cpu
 from tests.benches.planted import documents
 
 RUNS = 3
-FEW = 20
+FEW = 200
 PEERS = Path(__file__).parent / "peers"
 PEER_PART = 20_000
 SIMILARITY = 0.8

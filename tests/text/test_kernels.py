@@ -3,6 +3,7 @@
 import re
 import string
 import unicodedata
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.text.arrow import Bytes
+from tasks.text.classes import ALONE, INNER, SPACE, WORD, table
 from tasks.text.cuts import cut
 from tasks.text.eights import first_marked, load8, store8, unplain
 from tasks.text.grams import PAPER
@@ -19,6 +21,7 @@ from tasks.text.kernel import kernel
 from tasks.text.lines import CURLY, LOREM, POLICY, SCRIPT, fields_by, lines
 from tasks.text.peer import peer_features
 from tasks.text.sameness import same_hash
+from tasks.text.scratch import PAD, load, load_words, scratch_for
 from tasks.text.shingles import jaccard, shingle_sets
 from tasks.text.signatures import band_keys
 from tasks.text.structure import structure
@@ -229,6 +232,39 @@ def test_texts_share_an_exact_hash_where_they_say_the_same(texts: list[str]) -> 
     for one, a in zip(texts, hashes, strict=True):
         for two, b in zip(texts, hashes, strict=True):
             assert (a == b) == (plainly(one) == plainly(two)), (one, two)
+
+
+DRESSED = st.tuples(
+    st.sampled_from(["", '"', "“", "«¿", "¡"]),
+    st.sampled_from([str.lower, str.upper, str.capitalize]),
+    st.sampled_from(["", ".", ",", "…", '?"', "’;", "!!!"]),
+    st.sampled_from([" ", "\n", "\u3000", "\r\n  ", "\t\x1c"]),
+)
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["word", "it's", "2-3", "3*2", "über", "字母", "$5", "x=y", "a@b.org", "--", "née"]), DRESSED, DRESSED),
+        min_size=1,
+    )
+)
+def test_texts_that_differ_in_their_dress_share_an_exact_hash(told: list[tuple[str, tuple[Any, ...], tuple[Any, ...]]]) -> None:
+    one, two = (
+        "".join(f"{dress[0]}{dress[1](word)}{dress[2]}{dress[3]}" for word, *dresses in told for dress in [dresses[at]]) for at in (0, 1)
+    )
+    plain, dressed, other = same_hash(pl.Series([one, two, one + "more"])).to_list()
+    assert plain == dressed != other
+
+
+def test_of_the_classes_of_ascii_those_that_words_ask_for_are_found_without_a_table() -> None:
+    classes, asked = table()[0], WORD | SPACE | ALONE | INNER
+    text = np.concatenate([np.arange(128, dtype=np.uint8), np.frombuffer(("a" * 70 + "é字 B" * 20 + "Z").encode(), np.uint8)])
+    whole, part = scratch_for(len(text)), scratch_for(len(text))
+    load(text, 0, len(text), classes, whole)
+    load_words(text, 0, len(text), classes, part)
+    assert ((whole.marks & asked) == (part.marks & asked))[: len(text) + PAD].all()
+    assert bytes(part.text[: len(text)]) == bytes(text).lower()
 
 
 def test_of_eight_bytes_the_first_that_is_not_plain_is_marked() -> None:

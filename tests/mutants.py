@@ -173,7 +173,7 @@ MUTANTS = (
         "tests/steps/test_filters.py::test_each_quality_rule_drops_what_it_is_for",
     ),
     Mutant(
-        "dropped rows come back", "tasks/shards.py", 'frame = frame.filter("keep").drop("keep")', 'frame = frame.drop("keep")',
+        "dropped rows come back", "tasks/shards.py", 'else frame.filter("keep")).drop("keep")', 'else frame).drop("keep")',
         "tests/flows/test_walk.py::test_rows_in_and_added_less_rows_out_are_the_dropped",
     ),
     Mutant(

@@ -170,12 +170,17 @@ def carried(mask: np.uint64, inner: np.uint64, before: np.uint64) -> np.uint64:
 
 @inlined
 def put_places(mask: np.uint64, at: int, out: Offsets, count: int) -> int:
-    """Write the places of set bits to `out`, from `count` on, that of the lowest bit being `at`; their number so far is given."""
-    while mask:
-        out[count] = at + trailing_zeros(mask)
-        mask &= mask - ONE
-        count += 1
-    return count
+    """Write the places of set bits to `out`, from `count` on, that of the lowest bit being `at`; their number so far is given.
+
+    Eight are written at a time, whether there are so many or not: behind the last one seven more must have room.
+    """
+    end = count + ones(mask)
+    while count < end:
+        for k in range(8):
+            out[count + k] = at + trailing_zeros(mask)
+            mask &= mask - ONE
+        count += 8
+    return end
 
 
 @inlined

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tasks.text.arrow import Bytes, Offsets
+from tasks.text.eights import copy
 from tasks.text.kernel import kernel
 
 
@@ -12,7 +13,7 @@ def copy_ranges(data: Bytes, starts: Offsets, offsets: Offsets) -> Bytes:
     out = np.empty(max(offsets[-1], 1), np.uint8)
     for i in range(len(starts)):
         length = offsets[i + 1] - offsets[i]
-        out[offsets[i] : offsets[i] + length] = data[starts[i] : starts[i] + length]
+        copy(out, offsets[i], data, starts[i], length)
     return out
 
 
@@ -32,10 +33,10 @@ def copy_outside(data: Bytes, offsets: Offsets, firsts: Offsets, starts: Offsets
         for cut in range(firsts[i], firsts[i + 1]):
             stop = min(starts[cut], length)
             if stop > at:
-                out[total : total + stop - at] = data[row + at : row + stop]
+                copy(out, total, data, row + at, stop - at)
                 total += stop - at
             at = max(at, min(ends[cut], length))
-        out[total : total + length - at] = data[row + at : row + length]
+        copy(out, total, data, row + at, length - at)
         total += length - at
         ends_out[i + 1] = total
     return out, ends_out

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from tasks.text.arrow import Bytes
@@ -41,6 +41,18 @@ def _store8(_context: Any, array: Any, _at: Any, _eight: Any) -> Any:
     return types.void(array, types.int64, types.uint64), code
 
 
+def _copy(_context: Any, out: Any, _to: Any, data: Any, _start: Any, _count: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        places = (
+            builder.gep(context.make_array(signature.args[which])(context, builder, arguments[which]).data, [arguments[which + 1]])
+            for which in (0, 2)
+        )
+        cgutils.raw_memcpy(builder, *places, arguments[4], 1)
+        return context.get_dummy_value()
+
+    return types.void(out, types.int64, data, types.int64, types.int64), code
+
+
 def _trailing_zeros(_context: Any, _number: Any) -> Any:
     def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
@@ -52,6 +64,8 @@ load8 = cast("Callable[[Bytes, int], np.uint64]", intrinsic(_load8))
 """Gives `array[at:at + 8]` as one number, the first byte its lowest."""
 store8 = cast("Callable[[Bytes, int, np.uint64], None]", intrinsic(_store8))
 """Writes eight bytes to `array[at:at + 8]`."""
+copy = cast("Callable[[Bytes, int, Bytes, int, int], None]", intrinsic(_copy))
+"""Copies `data[start:start + count]` to `out` from `to` on, by `copy(out, to, data, start, count)`; slices go a byte at a time."""
 
 trailing_zeros = cast("Callable[[np.uint64], int]", intrinsic(_trailing_zeros))
 """Gives how many zero bits stand below the lowest one; 64 for nought."""

@@ -7,6 +7,7 @@ import numpy as np
 from tasks.text.arrow import Bytes, Offsets
 from tasks.text.blocks import BLOCK, high_bits, make_small, mark_ascii
 from tasks.text.classes import INNER, SPACE, Classes, decode
+from tasks.text.eights import copy
 from tasks.text.kernel import kernel
 
 PAD = 2 * BLOCK
@@ -29,14 +30,14 @@ def scratch_for(size: int) -> Scratch:
 @kernel
 def load(data: Bytes, start: int, end: int, classes: Classes, room: Scratch) -> int:
     """Copy a text and class its characters; their number is given."""
-    room.text[: end - start] = data[start:end]
+    copy(room.text, 0, data, start, end - start)
     return classed(end - start, classes, room)
 
 
 @kernel
 def load_words(data: Bytes, start: int, end: int, classes: Classes, room: Scratch) -> None:
     """Copy a text, its ASCII letters as small ones, and class its characters as words ask for it: WORD, ALONE, SPACE and INNER."""
-    room.text[: end - start] = data[start:end]
+    copy(room.text, 0, data, start, end - start)
     classed(end - start, classes, room, words_alone=True)
     for at in range(0, end - start, BLOCK):
         make_small(room.text, at)

@@ -38,10 +38,15 @@ def meet(job: Job, steps: list[Step]) -> Done:
     del steps
     work = Place.at(job.work)
     found = partition_of(work, _grouped(job), job.extra["partition"])
-    pairs = met(pl.concat(frame.select("key", places(number, frame["row"]), "order") for number, frame in found))
-    wanted = pairs.pairs.filter(pl.min_horizontal("left", "right") < job.extra["own"] * PARTS)
+    keys = pl.concat(frame.select("key", places(number, frame["row"]), "order") for number, frame in found)
+    report = {"large_buckets": 0, "large_bucket_rows": 0}
     with spool_folder() as folder:
-        return commit(work, job.key, _spooled(folder, "pairs", wanted), {"large_buckets": pairs.large, "large_bucket_rows": pairs.rows})
+        spool = ParquetSpool(folder / "pairs.parquet", pl.Schema({"left": pl.UInt64, "right": pl.UInt64, "exact": pl.Boolean}))
+        for piece in met(keys):
+            spool.write(piece.pairs.filter(pl.min_horizontal("left", "right") < job.extra["own"] * PARTS))
+            report["large_buckets"] += piece.large
+            report["large_bucket_rows"] += piece.rows
+        return commit(work, job.key, {spool.path.name: (spool.path, spool.finish())}, report)
 
 
 def _grouped(job: Job) -> list[tuple[Part, dict[str, int]]]:

@@ -22,7 +22,7 @@ from tasks.growth.budget import Budget, Purse
 from tasks.growth.ledger import Ledger
 from tasks.shards import groups, read, whole
 from tasks.step import Step
-from tasks.store.commit import Done, commit
+from tasks.store.commit import Done, Part, commit
 from tasks.store.keys import digest
 from tasks.store.place import Place
 from tasks.store.spool import ParquetSpool, spool_folder
@@ -139,17 +139,33 @@ def embed(job: Job, steps: list[Step]) -> Done:
 
 
 def near_in_meaning(job: Job, steps: list[Step]) -> Done:
-    """Keep the pairs of rows that met whose vectors are near enough; only the vectors of such rows are held."""
+    """Keep the pairs of rows that met whose vectors are near enough: a partition at a time, and of its pairs some.
+
+    Of vectors those are held that one partition asks for. A pair that met in two of them is compared in both.
+    """
     asked, work, count = _asked(steps), Place.at(job.work), job.extra["shards"]
-    pairs = pl.concat(whole(work, part) for part in job.parts[count:]).select("left", "right").unique().sort("left", "right")
-    wanted = pl.concat([pairs["left"], pairs["right"]]).unique().implode()
-    held = [
-        frame.select(places(number, frame["row"]), "vector").filter(pl.col("place").is_in(wanted))
-        for number, part in enumerate(job.parts[:count])
-        for frame in groups(work, part)
-    ]
-    kept = asked.alike(pairs, pl.concat(held).sort("place"), len(job.extra["compared"]))
+    found = [pl.DataFrame(schema={"left": pl.UInt64, "right": pl.UInt64, "similarity": pl.Float64})]
+    compared = 0
+    for part in job.parts[count:]:
+        vectors = _vectors_of(work, job.parts[:count], part)
+        for pairs in groups(work, part, ["left", "right"]):
+            if pairs.height:
+                found.append(asked.alike(pairs, vectors, len(job.extra["compared"])))
+                compared += pairs.height
+    kept = pl.concat(found).unique().sort("left", "right")
     with spool_folder() as folder:
         spool = ParquetSpool(folder / "alike.parquet")
         spool.write(kept)
-        return commit(work, job.key, {spool.path.name: (spool.path, spool.finish())}, {"candidates": pairs.height, "alike": kept.height})
+        return commit(work, job.key, {spool.path.name: (spool.path, spool.finish())}, {"candidates": compared, "alike": kept.height})
+
+
+def _vectors_of(work: Place, parts: Sequence[Part], pairs: Part) -> pl.DataFrame:
+    """Give the vectors of the rows of some pairs, in order of place."""
+    touched = [pl.concat([held["left"], held["right"]]).unique() for held in groups(work, pairs, ["left", "right"])]
+    wanted = pl.concat(touched).unique().implode()
+    held = [
+        frame.select(places(number, frame["row"]), "vector").filter(pl.col("place").is_in(wanted))
+        for number, part in enumerate(parts)
+        for frame in groups(work, part)
+    ]
+    return pl.concat(held).sort("place")

@@ -1,6 +1,6 @@
 """Comparing rows: keys by which alike ones meet, pairs of those that met, and their exact similarity."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -153,19 +153,26 @@ class Met:
     """Their rows."""
 
 
-def met(keys: pl.DataFrame) -> Met:
-    """Find the pairs among rows with keys: `key`, `place`, `order`.
+PIECE_PAIRS = 2_000_000
+"""Pairs that are held at once while they are found."""
+
+
+def met(keys: pl.DataFrame) -> Iterator[Met]:
+    """Find the pairs among rows with keys: `key`, `place`, `order`. They come in pieces, in each of which a pair comes once.
 
     Of equal rows the left one is the first by `order`, and stands for the others; of other pairs the one of the lower place.
     """
-    from tasks.text.buckets import EXACT, bucket_pairs, shared
+    from tasks.text.buckets import EXACT, bucket_pairs, piece_ends, shared
 
     again = keys[shared(keys["key"].to_numpy())].sort("key", "order", "place")
-    held, place = again["key"].to_numpy(), again["place"].to_numpy()
-    left, right, large, rows = bucket_pairs(held)
-    exact, one, two = (held[left] & EXACT) != 0, place[left], place[right]
-    found = {"left": np.where(exact, one, np.minimum(one, two)), "right": np.where(exact, two, np.maximum(one, two)), "exact": exact}
-    return Met(pl.DataFrame(found).filter(pl.col("left") != pl.col("right")).unique().sort(pl.all()), large, rows)
+    start = 0
+    for end in piece_ends(again["key"].to_numpy(), PIECE_PAIRS):
+        held, place = again["key"][start:end].to_numpy(), again["place"][start:end].to_numpy()
+        left, right, large, rows = bucket_pairs(held)
+        exact, one, two = (held[left] & EXACT) != 0, place[left], place[right]
+        found = {"left": np.where(exact, one, np.minimum(one, two)), "right": np.where(exact, two, np.maximum(one, two)), "exact": exact}
+        yield Met(pl.DataFrame(found).filter(pl.col("left") != pl.col("right")).unique().sort(pl.all()), large, rows)
+        start = end
 
 
 PARTS = 1 << 32

@@ -34,21 +34,41 @@ def shared(keys: Hashes) -> Offsets:
 
 
 @kernel
+def _in_bucket(key: np.uint64, size: int) -> int:
+    """Give the number of pairs of a bucket."""
+    if key & EXACT:
+        return size - 1
+    if size > LARGE:
+        return FIRSTS * (FIRSTS - 1) // 2 + (size - FIRSTS) * FIRSTS + size - FIRSTS - 1
+    return size * (size - 1) // 2
+
+
+@kernel
 def _count(keys: Hashes) -> tuple[int, int, int]:
     pairs = large = rows = start = 0
     for at in range(1, len(keys) + 1):
         if at < len(keys) and keys[at] == keys[start]:
             continue
         size = at - start
-        if keys[start] & EXACT:
-            pairs += size - 1
-        elif size > LARGE:
+        if size > LARGE and not keys[start] & EXACT:
             large, rows = large + 1, rows + size
-            pairs += FIRSTS * (FIRSTS - 1) // 2 + (size - FIRSTS) * FIRSTS + size - FIRSTS - 1
-        else:
-            pairs += size * (size - 1) // 2
+        pairs += _in_bucket(keys[start], size)
         start = at
     return pairs, large, rows
+
+
+@kernel
+def piece_ends(keys: Hashes, most: int) -> Offsets:
+    """Give where sorted keys are cut between buckets, so that the pairs of a piece are `most` or little more; the last is their number."""
+    out, n, pairs, start = np.empty(len(keys) + 1, np.int64), 0, 0, 0
+    for at in range(1, len(keys) + 1):
+        if at < len(keys) and keys[at] == keys[start]:
+            continue
+        pairs += _in_bucket(keys[start], at - start)
+        start = at
+        if pairs >= most or at == len(keys):
+            out[n], n, pairs = at, n + 1, 0
+    return out[:n].copy()
 
 
 @kernel

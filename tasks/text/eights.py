@@ -43,11 +43,11 @@ def _store8(_context: Any, array: Any, _at: Any, _eight: Any) -> Any:
 
 def _copy(_context: Any, out: Any, _to: Any, data: Any, _start: Any, _count: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        places = (
+        place, source = (
             builder.gep(context.make_array(signature.args[which])(context, builder, arguments[which]).data, [arguments[which + 1]])
             for which in (0, 2)
         )
-        cgutils.raw_memcpy(builder, *places, arguments[4], 1)
+        cgutils.raw_memcpy(builder, place, source, arguments[4], 1)  # type: ignore[no-untyped-call]  # numba is untyped here
         return context.get_dummy_value()
 
     return types.void(out, types.int64, data, types.int64, types.int64), code

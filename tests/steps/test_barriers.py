@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.dedup.comparison import by_standing, met, places
@@ -19,7 +19,7 @@ from tasks.step import BarrierStep, Context
 from tasks.text.hashing import hash_texts
 from tasks.text.joining import components
 from tasks.text.shingles import jaccard, shingle_sets
-from tests.texts import WORDS, prose
+from tests.texts import EXAMPLES, WORDS, prose
 
 
 def documents(texts: list[str], **more: Any) -> pl.DataFrame:
@@ -61,7 +61,7 @@ def alike(step: BarrierStep, parts: list[pl.DataFrame], columns: list[str]) -> p
     if comparison is None:
         return pl.DataFrame(schema=schema)
     keys = [(held := comparison.keys(part)).select("key", places(n, held["row"]), "order") for n, part in enumerate(parts)]
-    found = met(pl.concat(keys)).pairs
+    found = pl.concat([pl.DataFrame(schema=schema).drop("similarity"), *(piece.pairs for piece in met(pl.concat(keys)))])
     sets = pl.concat(
         [(held := comparison.sets(part)).select(places(n, held["row"]), pl.all().exclude("row")) for n, part in enumerate(parts)]
     )
@@ -321,10 +321,29 @@ def test_strictly_a_row_goes_only_where_it_resembles_the_kept_one() -> None:
 
 def test_in_a_large_bucket_rows_are_compared_with_the_first_and_their_neighbours() -> None:
     keys = pl.DataFrame({"key": [7] * 300 + [9, 9], "place": range(302), "order": [n * 7919 % 302 for n in range(302)]}, schema={"key": pl.UInt64, "place": pl.UInt64, "order": pl.UInt64})  # fmt: skip
-    found = met(keys)
+    (found,) = met(keys)
     assert (found.large, found.rows) == (1, 300)
     assert found.pairs.height == 28 + 292 * 8 + 291 + 1
     assert set(found.pairs["left"]) | set(found.pairs["right"]) == set(range(302))
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=60), st.integers(1, 40))
+def test_pairs_come_in_pieces_and_are_the_same_however_small_these_are(keys: list[int], most: int) -> None:
+    drawn = {
+        "key": [key << 1 | (key % 3 == 0) << 63 for key in keys],
+        "place": range(len(keys)),
+        "order": [n * 7 % 61 for n in range(len(keys))],
+    }
+    frame = pl.DataFrame(drawn, schema=dict.fromkeys(drawn, pl.UInt64))
+    whole = list(met(frame))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.dedup.comparison.PIECE_PAIRS", most)
+        pieces = list(met(frame))
+    empty = pl.DataFrame(schema={"left": pl.UInt64, "right": pl.UInt64, "exact": pl.Boolean})
+    assert all(piece.pairs.height < most + 60 * 59 // 2 for piece in pieces)
+    one, two = (pl.concat([empty, *(piece.pairs for piece in held)]).sort(pl.all()) for held in (whole, pieces))
+    assert one.equals(two)
 
 
 def test_pairs_of_one_long_output_are_sought_by_their_inputs_and_found_though_some_are_short() -> None:
@@ -339,7 +358,8 @@ def test_pairs_of_one_long_output_are_sought_by_their_inputs_and_found_though_so
     )
     made = settle(Dedup(near=Near(similarity=0.8)), pairs)
     assert abs(made.filter("keep").height - 300) <= 3
-    assert met(pl.concat([(keys := Dedup(near=Near()).comparison(pairs.columns).keys(pairs.with_row_index("row").with_columns(order=hash_texts(pairs["id"])))).select("key", places(0, keys["row"]), "order")])).large == 0  # fmt: skip
+    keys = Dedup(near=Near()).comparison(pairs.columns).keys(pairs.with_row_index("row").with_columns(order=hash_texts(pairs["id"])))
+    assert not any(piece.large for piece in met(keys.select("key", places(0, keys["row"]), "order")))
 
 
 def test_pairs_of_nothing_are_no_duplicates() -> None:

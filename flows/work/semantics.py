@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
+import numpy as np
 import orjson
 import polars as pl
 
@@ -27,9 +28,12 @@ from tasks.store.keys import digest
 from tasks.store.place import Place
 from tasks.store.spool import ParquetSpool, spool_folder
 from tasks.text.hashing import hash_texts
+from tasks.text.joining import spanning
 
 BATCH = 64
 """Texts of one request."""
+MOST_PAIRS = 2_000_000
+"""Near pairs that are kept all: rows made by one template are all near each other."""
 
 
 def _asked(steps: list[Step]) -> Semantic:
@@ -127,7 +131,7 @@ def embed(job: Job, steps: list[Step]) -> Done:
                 .with_columns(asked.vectors(frame, columns, paths, hosted))
                 .drop_nulls("vector")
             )
-            return rows.select("row", "vector"), asked.keys(rows)
+            return rows.select("row", "vector", "order"), asked.keys(rows)
 
         spool, keys = ParquetSpool(folder / "vectors.parquet"), []
         for rows, found in abreast(embedded, read(work, job.shards[0], ["row", "id", *columns])):
@@ -143,20 +147,58 @@ def near_in_meaning(job: Job, steps: list[Step]) -> Done:
 
     Of vectors those are held that one partition asks for. A pair that met in two of them is compared in both.
     """
+    (step,) = steps
     asked, work, count = _asked(steps), Place.at(job.work), job.extra["shards"]
-    found = [pl.DataFrame(schema={"left": pl.UInt64, "right": pl.UInt64, "similarity": pl.Float64})]
-    compared = 0
+    kept, compared = _Kept(all_pairs=isinstance(step, Dedup) and step.strict), 0
     for part in job.parts[count:]:
         vectors = _vectors_of(work, job.parts[:count], part)
         for pairs in groups(work, part, ["left", "right"]):
             if pairs.height:
-                found.append(asked.alike(pairs, vectors, len(job.extra["compared"])))
+                kept.add(_with_order(asked.alike(pairs, vectors, len(job.extra["compared"])), vectors))
                 compared += pairs.height
-    kept = pl.concat(found).unique().sort("left", "right")
+    alike = kept.pairs()
     with spool_folder() as folder:
         spool = ParquetSpool(folder / "alike.parquet")
-        spool.write(kept)
-        return commit(work, job.key, {spool.path.name: (spool.path, spool.finish())}, {"candidates": compared, "alike": kept.height})
+        spool.write(alike)
+        return commit(work, job.key, {spool.path.name: (spool.path, spool.finish())}, {"candidates": compared, "alike": alike.height})
+
+
+class _Kept:
+    """The pairs that are near; of more than MOST_PAIRS those that hold their rows together, the nearest first.
+
+    Which ones these are does not depend on the order in which the pairs come. With `all_pairs` none is let go.
+    """
+
+    def __init__(self, *, all_pairs: bool) -> None:
+        schema = {"left": pl.UInt64, "right": pl.UInt64, "similarity": pl.Float64, "first": pl.UInt64, "second": pl.UInt64}
+        self._held = [pl.DataFrame(schema=schema)]
+        self._most = None if all_pairs else MOST_PAIRS
+        self._thin = False
+
+    def add(self, pairs: pl.DataFrame) -> None:
+        """Add pairs: `left`, `right`, `similarity`, and `first` and `second`, the orders of their rows, the lower one first."""
+        self._held.append(pairs)
+        if sum(frame.height for frame in self._held) > (self._most or MOST_PAIRS):
+            self._settle()
+
+    def _settle(self) -> None:
+        held = pl.concat(self._held).unique()
+        if self._most is not None and (self._thin or held.height > self._most):
+            self._thin = True
+            held = held.sort(pl.col("similarity"), "first", "second", "left", "right", descending=[True, False, False, False, False])
+            held = held.filter(pl.Series(spanning(held["left"].to_numpy(), held["right"].to_numpy())))
+        self._held = [held]
+
+    def pairs(self) -> pl.DataFrame:
+        """Give the pairs, each once."""
+        self._settle()
+        return self._held[0].select("left", "right", "similarity").sort("left", "right")
+
+
+def _with_order(pairs: pl.DataFrame, vectors: pl.DataFrame) -> pl.DataFrame:
+    held, order = vectors["place"].to_numpy(), vectors["order"].to_numpy()
+    one, two = (order[np.searchsorted(held, pairs[side].to_numpy())] for side in ("left", "right"))
+    return pairs.with_columns(pl.Series("first", np.minimum(one, two)), pl.Series("second", np.maximum(one, two)))
 
 
 def _vectors_of(work: Place, parts: Sequence[Part], pairs: Part) -> pl.DataFrame:
@@ -164,7 +206,7 @@ def _vectors_of(work: Place, parts: Sequence[Part], pairs: Part) -> pl.DataFrame
     touched = [pl.concat([held["left"], held["right"]]).unique() for held in groups(work, pairs, ["left", "right"])]
     wanted = pl.concat(touched).unique().implode()
     held = [
-        frame.select(places(number, frame["row"]), "vector").filter(pl.col("place").is_in(wanted))
+        frame.select(places(number, frame["row"]), "vector", "order").filter(pl.col("place").is_in(wanted))
         for number, part in enumerate(parts)
         for frame in groups(work, part)
     ]

@@ -1,9 +1,12 @@
 """Rows joined by pairs: components by union-find, and the way from each row to its component's chosen one."""
 
 import numpy as np
+import numpy.typing as npt
 
 from tasks.text.arrow import Offsets
 from tasks.text.kernel import kernel
+
+Bools = npt.NDArray[np.bool_]
 
 
 @kernel
@@ -28,6 +31,25 @@ def _components(size: int, left: Offsets, right: Offsets) -> Offsets:
 def components(size: int, left: Offsets, right: Offsets) -> Offsets:
     """Give each of `size` rows the smallest row that it is joined to, itself when it is alone."""
     return _components(size, np.array(left, np.int64), np.array(right, np.int64))
+
+
+@kernel
+def _joining(size: int, left: Offsets, right: Offsets) -> Bools:
+    parents, joins = np.arange(size), np.zeros(len(left), np.bool_)
+    for pair in range(len(left)):
+        a, b = _root(parents, left[pair]), _root(parents, right[pair])
+        joins[pair] = a != b
+        parents[max(a, b)] = min(a, b)
+    return joins
+
+
+def spanning(left: Offsets, right: Offsets) -> Bools:
+    """Tell which pairs join rows that no earlier ones do, at most one less than there are rows: the forest of Kruskal (1956).
+
+    Of a part of the pairs in the same order those left out are left out of the whole.
+    """
+    rows, places = np.unique(np.concatenate([left, right]), return_inverse=True)
+    return _joining(len(rows), places[: len(left)].astype(np.int64), places[len(left) :].astype(np.int64))
 
 
 @kernel

@@ -58,6 +58,21 @@ def test_paraphrases_are_found_and_nothing_else(rows: Path) -> None:
     assert report["dropped"] == {}
 
 
+def test_of_very_many_near_pairs_those_that_hold_rows_together_do_as_well(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = [{"text": f"Tell the customer {name} politely that the parcel to {place} is late by a day or two."} for name in ["Ann", "Bo", "Cy", "Di", "Ed", "Flo"] for place in ["Rome", "Bonn", "Oslo"]]  # fmt: skip
+    (rows / "rows.jsonl").write_bytes(b"\n".join(map(orjson.dumps, held + [{"text": text} for text in PARAPHRASES[0]])))
+    recipe = RECIPE.replace("SEMANTIC", "{similarity: 0.65, recall: 0.99}")
+    whole, verdicts = told(build(recipe, out="whole"))
+    monkeypatch.setattr("flows.work.semantics.MOST_PAIRS", 5)
+    thin, thinned = told(build(recipe, out="thin"))
+    assert whole["meant"]["alike"] > 100
+    assert thin["meant"]["alike"] == thin["dropped"]["duplicate"] == 18
+    assert verdicts.select("id", "keep", "reason").equals(thinned.select("id", "keep", "reason"))
+    assert thinned["similarity"].drop_nulls().min() >= 0.65
+    strict, _ = told(build(recipe.replace("semantic:", "strict: true, semantic:"), out="strict"))
+    assert strict["meant"]["alike"] == whole["meant"]["alike"]
+
+
 def test_pairs_must_mean_the_same_in_each_column(rows: Path) -> None:
     held = [
         {"input": PARAPHRASES[0][0], "output": PARAPHRASES[1][0]},

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.text.joining import components, keepers
+from tasks.text.joining import components, keepers, spanning
 from tests.texts import EXAMPLES
 
 SIZE = 8
@@ -39,3 +39,15 @@ def test_each_row_is_kept_or_named_with_a_pair_that_leads_to_a_kept_one(
                 for other in range(SIZE)
                 if other != row
             )
+
+
+@given(st.integers(2, 30).flatmap(lambda size: st.lists(st.tuples(st.integers(0, size - 1), st.integers(0, size - 1)))), st.integers(0, 60))
+def test_a_spanning_forest_joins_the_same_rows_by_the_first_pairs_that_do(pairs: list[tuple[int, int]], some: int) -> None:
+    left, right = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
+    joins = spanning(left, right)
+    whole = components(30, left, right)
+    assert whole.tolist() == components(30, left[joins], right[joins]).tolist()
+    assert joins.sum() == 30 - len(set(whole.tolist()))
+    part = spanning(left[:some], right[:some])
+    rest = np.concatenate([np.flatnonzero(part), np.arange(min(some, len(left)), len(left))])
+    assert rest[spanning(left[rest], right[rest])].tolist() == np.flatnonzero(joins).tolist()

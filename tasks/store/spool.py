@@ -62,7 +62,7 @@ class ParquetSpool:
         self._schema = schema
         self._compression, self._group_bytes = (published, GROUP_BYTES) if published else (WORK_COMPRESSION, WORK_GROUP_BYTES)
         self._writer: pq.ParquetWriter | None = None
-        self._held: list[pl.DataFrame] = []
+        self._held: list[pa.Table] = []
         self._held_bytes = self._held_rows = 0
         self._behind = Behind()
 
@@ -71,7 +71,8 @@ class ParquetSpool:
         size = _text_bytes(frame)
         if self._held and (self._held_bytes + size > self._group_bytes or self._held_rows >= self.row_group_rows):
             self._flush()
-        self._held.append(frame)
+        # as Arrow rows stand for themselves: of a frame that few were left in, Polars holds the texts of all
+        self._held.append(frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
         self._held_bytes += size
         self._held_rows += frame.height
         self.bytes += size
@@ -81,8 +82,8 @@ class ParquetSpool:
         held, self._held, self._held_bytes, self._held_rows = self._held, [], 0, 0
         self._behind(lambda: self._put(held))
 
-    def _put(self, frames: Sequence[pl.DataFrame]) -> None:
-        table = pl.concat(frames, rechunk=True).to_arrow(compat_level=pl.CompatLevel.oldest())
+    def _put(self, tables: Sequence[pa.Table]) -> None:
+        table = pa.concat_tables(tables).combine_chunks()
         with plainly("writing", str(self.path)):
             if self._writer is None:
                 self._writer = self._open(table.schema)

@@ -10,6 +10,7 @@ import orjson
 from tasks.decontamination import Decontaminate
 from tasks.dedup.step import Dedup
 from tasks.edits.columns import Columns
+from tasks.edits.hostile import Hostile
 from tasks.edits.normalise import Normalise
 from tasks.edits.passages import Passages
 from tasks.edits.redact import Redact
@@ -18,6 +19,8 @@ from tasks.filters.sieve import Filter
 from tasks.gate import Expect
 from tasks.growth.backtranslate import Backtranslate
 from tasks.growth.self_instruct import SelfInstruct
+from tasks.pairs.forms import Forms
+from tasks.pairs.noise import Noise
 from tasks.pairs.scramble import Scramble
 from tasks.pairs.template import Template
 from tasks.pairs.transcode import Transcode
@@ -32,8 +35,8 @@ from tasks.step import Step
 
 BUILT_IN: tuple[type[Step], ...] = (
     Gutenberg, Arxiv, Wikipedia, Files, Seeds,
-    Normalise, Passages, Redact, Columns,
-    Scramble, Template, Transcode,
+    Normalise, Passages, Redact, Columns, Hostile,
+    Scramble, Noise, Template, Transcode, Forms,
     Filter,
     Backtranslate, SelfInstruct,
     Dedup, Decontaminate, Split, Select, Expect,

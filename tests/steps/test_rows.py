@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from flows.build import build
 from tasks.catalogue import catalogue
 from tasks.edits.columns import Columns
+from tasks.edits.hostile import Hostile
 from tasks.edits.normalise import Normalise
 from tasks.edits.passages import Passages, Words
 from tasks.edits.redact import Redact
 from tasks.frames import conform
 from tasks.pairs.formats import Lossy, convert
+from tasks.pairs.forms import Forms
+from tasks.pairs.noise import Noise
 from tasks.pairs.scramble import Scramble
 from tasks.pairs.template import Template
 from tasks.pairs.transcode import Transcode
@@ -38,6 +41,7 @@ def documents(*texts: str, **more: Any) -> pl.DataFrame:
 STEPS = [
     Normalise(quotes=True, dashes=True), Passages(words=Words(min=3, max=12)), Columns(columns={"title": "attrs.t"}), Scramble(unchanged=0.3),
     Template(input="{{ text[:3] }}", output="{{ title }}{{ text }}"), Transcode(read="json", write="yaml"), Redact(),
+    Hostile(share=0.4), Noise(case=0.2, speech=0.1, keyboard=0.1, markup=0.1, mojibake=0.5, truncation=0.3), Forms(),
 ]  # fmt: skip
 
 

@@ -165,7 +165,7 @@ MUTANTS = (
         "tests/growth/test_growing.py::test_backtranslation_keeps_the_human_text_byte_for_byte",
     ),
     Mutant(
-        "the gate waits for nobody", "tasks/clients/llm.py", "            await self._gate()\n", "",
+        "the gate waits for nobody", "tasks/clients/llm.py", "turn = await rate.turn(tokens)", "turn: Any = rate.take(1e12, tokens)",
         "tests/growth/test_growing.py::test_no_call_is_made_while_the_gate_is_shut",
     ),
     Mutant(

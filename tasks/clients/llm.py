@@ -2,6 +2,7 @@
 
 import asyncio
 import email.utils
+import math
 import os
 import random
 import time
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 from pydantic import Field
 
+from tasks.clients.rate import Rate, rate_of
 from tasks.errors import ModelError, usage
 from tasks.settings import Settings
 
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
 ATTEMPTS = 6
 FIRST_ATTEMPTS = 3
 """Attempts to connect after which an endpoint that never answered is given up."""
-MAX_WAIT_SECONDS = 120.0
+MAX_WAIT_SECONDS = 3600.0
+"""An endpoint that tells to wait longer is given up for this build; what it answered is kept."""
+REFUSED = "refused"
+"""The class of a call that the endpoint would not answer however often it is sent."""
 Price = Annotated[float, Field(ge=0)]
 
 
@@ -46,6 +51,15 @@ class Model(Settings):
     """What tokens cost; needed for a budget in dollars."""
     context: Annotated[int, Field(ge=256)] | None = None
     """Tokens of the context window."""
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+    """Requests that the endpoint allows in a minute; learnt from its refusals where it is not given."""
+    tokens_per_minute: Annotated[float, Field(gt=0)] | None = None
+    """Tokens of questions and answers that it allows in a minute."""
+
+    @property
+    def rate(self) -> Rate:
+        """The turns that all calls of this process to the model take."""
+        return rate_of(self.url, self.model, self.requests_per_minute, self.tokens_per_minute)
 
 
 @dataclass(frozen=True)
@@ -70,7 +84,7 @@ class Answer:
 
 @dataclass
 class Endpoint:
-    """An endpoint in use: its gate is shut for every call until a Retry-After has passed."""
+    """An endpoint in use: its calls take turns with all others to the same model, and none while a Retry-After lasts."""
 
     name: str
     model: Model
@@ -79,49 +93,57 @@ class Endpoint:
     failures: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     answered: bool = False
-    _open_at: float = 0.0
     _client: "openai.AsyncOpenAI | None" = None
 
     async def ask(self, request: Request) -> Answer:
         """Send one request; waiting at the gate uses up no attempt."""
-        return await self._tried(lambda: self._send(request))
+        worst = estimate(request.messages) + int(request.parameters.get("max_tokens", 0))
+        return await self._tried(lambda: self._send(request), worst)
 
     async def embed(self, texts: Sequence[str]) -> Answer:
         """Ask for the vectors of some texts: the answer's text is a JSON list of them, in order."""
-        return await self._tried(lambda: self._send_texts(texts))
+        return await self._tried(lambda: self._send_texts(texts), estimate([{"content": text} for text in texts]))
 
-    async def _tried(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _tried(self, send: Callable[[], Awaitable[Answer]], tokens: int) -> Answer:
         import openai
 
-        attempt = 0
+        attempt, rate = 0, self.model.rate
         while True:
-            await self._gate()
+            turn = await rate.turn(tokens)
             try:
-                return await send()
+                answer = await send()
             except openai.RateLimitError as error:
                 self.failures["rate limit"] += 1
-                self._shut(_retry_after(error.response.headers))
+                rate.refuse(turn, time.monotonic(), self._told_to_wait(error.response.headers))
                 continue
-            except (openai.APITimeoutError, TimeoutError):
-                kind = "timeout"
-            except openai.APIConnectionError:
-                kind = "connection"
-            except openai.InternalServerError:
-                kind = "server error"
-            except openai.APIStatusError as error:
-                if error.status_code in (401, 403, 404):
-                    raise ModelError(
-                        f"models.{self.name}: {self.model.url} answered {error.status_code}. Check the url, the model's name and the key."
-                    ) from error
-                self.failures["refused"] += 1
-                return Answer(failure="refused")
-            except (openai.APIError, ValueError):
-                kind = "broken answer"
+            except (openai.APIError, TimeoutError, ValueError) as error:
+                kind = self._class_of(error)
+            else:
+                rate.answered()
+                return answer
             self.failures[kind] += 1
             attempt += 1
-            if self._given_up(kind, attempt):
+            if kind == REFUSED or self._given_up(kind, attempt):
                 return Answer(failure=kind)
             await asyncio.sleep(min(0.5 * 2**attempt, 20) * random.uniform(0.7, 1.3))
+
+    def _class_of(self, error: Exception) -> str:
+        """Name the class of a failed call; ModelError where no other call would do better."""
+        import openai
+
+        if isinstance(error, (openai.APITimeoutError, TimeoutError)):
+            return "timeout"
+        if isinstance(error, openai.APIConnectionError):
+            return "connection"
+        if isinstance(error, openai.InternalServerError):
+            return "server error"
+        if not isinstance(error, openai.APIStatusError):
+            return "broken answer"
+        if error.status_code in (401, 403, 404):
+            raise ModelError(
+                f"models.{self.name}: {self.model.url} answered {error.status_code}. Check the url, the model's name and the key."
+            ) from error
+        return REFUSED
 
     def _given_up(self, kind: str, attempt: int) -> bool:
         """Tell whether a call is not tried again; ModelError where nothing has ever answered."""
@@ -134,12 +156,14 @@ class Endpoint:
         if self._client is not None:
             await self._client.close()
 
-    async def _gate(self) -> None:
-        while (wait := self._open_at - time.monotonic()) > 0:  # noqa: ASYNC110  the gate is a time, not an event
-            await asyncio.sleep(wait + random.uniform(0, 0.05))  # other calls may shut it again meanwhile
-
-    def _shut(self, seconds: float) -> None:
-        self._open_at = max(self._open_at, time.monotonic() + min(seconds, MAX_WAIT_SECONDS))
+    def _told_to_wait(self, headers: Mapping[str, str]) -> float | None:
+        """Give the seconds of a refusal, None where it tells none; ModelError where they are too many to be waited for."""
+        seconds = _retry_after(headers)
+        if seconds is not None and seconds > MAX_WAIT_SECONDS:
+            raise ModelError(
+                f"models.{self.name}: {self.model.url} asks to wait {seconds:,.0f} seconds. Run again then: what was answered is kept."
+            )
+        return seconds
 
     async def _send(self, request: Request) -> Answer:
         self.requests += 1
@@ -191,13 +215,16 @@ def estimate(messages: Sequence[Mapping[str, str]]) -> int:
     return sum(len(message["content"].encode()) // 3 + 10 for message in messages)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float:
-    told = headers.get("retry-after", "")
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read how long to wait, in seconds or until a date; None where neither is told."""
+    told, exactly = headers.get("retry-after", ""), headers.get("retry-after-ms", "")
+    if exactly.isdecimal():
+        return max(int(exactly) / 1000, 0.05)
     try:
-        return max(float(told), 0.05)
+        return max(float(told), 0.05) if math.isfinite(float(told)) else None
     except ValueError:
         pass
     try:
         return max(email.utils.parsedate_to_datetime(told).timestamp() - time.time(), 0.05)
     except ValueError:
-        return 1.0
+        return None

@@ -261,6 +261,28 @@ def test_no_call_is_made_while_the_gate_is_shut() -> None:
     assert held.failures["rate limit"] >= 3
 
 
+def test_a_limit_that_nobody_told_is_kept_after_the_first_refusal(tmp_path: Path) -> None:
+    write_notes(tmp_path / "notes", 70)
+    with endpoint(per_second=20, retry_after=1) as url:
+        text = f"""
+name: back
+models: {{w: {{model: limited, url: "{url}/v1"}}}}
+steps:
+  notes: {{use: files, path: "notes/*.txt"}}
+  pairs: {{use: backtranslate, model: w, budget: {{tokens: 500000}}, concurrency: 6}}
+  dataset: {{use: write, layout: prompt-completion}}
+"""
+        dataset = build(text)
+        seen = stats(url)
+    assert sum(dataset.published.splits.values()) == 70
+    assert seen["answered"] == 70
+    assert 1 <= seen["refused"] <= 6
+    assert seen["early"] <= 5
+    report = next(step for step in dataset.summary["steps"] if step["name"] == "pairs")
+    assert report["failures"] == {}
+    assert report["cost"]["requests"] == 70
+
+
 def test_an_endpoint_where_nothing_listens_is_given_up_soon(seeds: Path) -> None:
     with pytest.raises(ModelError, match="nothing answers at"):
         build(grown(f"http://127.0.0.1:{free_port()}"))

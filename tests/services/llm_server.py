@@ -1,7 +1,9 @@
 """An OpenAI-compatible server on loopback with faults to order; a process of its own.
 
 `python -m tests.services.llm_server PORT PLAN` where PLAN is JSON: `rate` (429 for every n-th call), `error` (500 for
-every n-th), `length` (cut), `broken` (no JSON), `drop` (connection closed). `/stats` tells what was seen.
+every n-th), `length` (cut), `broken` (no JSON), `drop` (connection closed). With `per_second` more calls than that within any second
+are refused, to come again after `retry_after` seconds. `/stats` tells what was seen: of the limit the `refused`, those that
+came `early`, while others were told to wait, and the `milliseconds` from the first call to the last answer.
 """
 
 import hashlib
@@ -9,7 +11,8 @@ import json
 import random
 import sys
 import threading
-from collections import Counter
+import time
+from collections import Counter, deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -34,9 +37,14 @@ NOUNS = [
 ]
 
 
+LIMITS = ("per_second", "retry_after")
+
+
 class Handler(BaseHTTPRequestHandler):
     plan: dict[str, int] = {}
     seen: Counter[str] = Counter()
+    answered: deque[float] = deque()
+    began = shut_until = 0.0
     lock = threading.Lock()
     protocol_version = "HTTP/1.1"
 
@@ -51,7 +59,10 @@ class Handler(BaseHTTPRequestHandler):
         with self.lock:
             self.seen["calls"] += 1
             number = self.seen["calls"]
-        fault = next((name for name, every in self.plan.items() if number % every == 0), "")
+            if "per_second" in self.plan and not self._within():
+                self._send(429, {"error": {"message": "slow down"}}, {"Retry-After": str(self.plan["retry_after"])})
+                return
+        fault = next((name for name, every in self.plan.items() if name not in LIMITS and number % every == 0), "")
         self.seen[fault or "answered"] += 1
         if fault == "rate":
             self._send(429, {"error": {"message": "slow down"}}, {"Retry-After": "0.2"})
@@ -62,6 +73,21 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.close()
         else:
             self._send(200, vectors(body) if "input" in body else answer(body, fault))
+
+    def _within(self) -> bool:
+        """Tell whether a call of now is within the limit."""
+        now, held, kind = time.monotonic(), self.answered, type(self)
+        kind.began = self.began or now
+        self.seen["early"] += now < self.shut_until
+        while held and held[0] <= now - 1:
+            held.popleft()
+        if len(held) >= self.plan["per_second"]:
+            self.seen["refused"] += 1
+            kind.shut_until = now + self.plan["retry_after"]
+            return False
+        held.append(now)
+        self.seen["milliseconds"] = round((now - self.began) * 1000)
+        return True
 
     def _send(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
         data = json.dumps(value).encode()

@@ -1,0 +1,113 @@
+"""How fast one model of an endpoint is asked: told in the recipe, or learnt from the answers that refuse a call.
+
+All calls of a run to one endpoint and model share a `Rate`, on whatever steps and threads they are made.
+"""
+
+import asyncio
+import functools
+import threading
+import time
+from dataclasses import dataclass
+
+SPARE = 0.96
+"""Of a rate that was told or learnt so much is used: servers count by clocks of their own."""
+SLOWER = 0.7
+"""By this a learnt rate falls with each further refusal."""
+STEP, STEADY_SECONDS = 0.25, 10.0
+"""After so many seconds without a refusal so much more is tried; refused, it is taken back, and the next try is half as bold."""
+SHORTEST_SECONDS = 1.0
+"""Limits are of a second or of more: what was answered in less tells no higher rate than in so much."""
+RETRY_SECONDS, MOST_RETRY_SECONDS = 1.0, 60.0
+"""The wait after a refusal that names none; each further one in a row doubles it."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One call's leave to be sent."""
+
+    number: int
+    """Which call it is since the gate was last shut, from 1 on."""
+    shut: int
+    """How often the gate had been shut before."""
+    sent: float
+    """When it was given, in seconds of the clock."""
+
+
+class Rate:
+    """Turns for the calls of one endpoint and model.
+
+    A refused call shuts the gate for all until the time that the server names, and tells how many calls were
+    answered how fast before it: from then on they are spread over time. Until the first refusal nothing is spread, unless
+    a rate is known: requests and tokens a minute.
+    """
+
+    def __init__(self, requests_per_minute: float | None = None, tokens_per_minute: float | None = None) -> None:
+        self._known = SPARE * requests_per_minute / 60 if requests_per_minute else None
+        self._tokens = SPARE * tokens_per_minute / 60 if tokens_per_minute else None
+        self._lock = threading.Lock()
+        self.per_second = self._known
+        """Requests a second that are sent at most; None where nothing limits them yet."""
+        self._open_at = self._next_at = self._try_at = self._began = 0.0
+        self._shut = self._number = self._in_a_row = 0
+        self._step, self._tried = STEP, False
+
+    def take(self, now: float, tokens: int = 0) -> Turn | float:
+        """Take the turn that is free now; otherwise the seconds until there may be one."""
+        with self._lock:
+            free = max(self._open_at, self._next_at)
+            if free > now:
+                return free - now
+            self._try_faster(now)
+            gap = max(1 / self.per_second if self.per_second else 0.0, tokens / self._tokens if self._tokens else 0.0)
+            if self._number == 0:
+                self._began = self._next_at = now
+            self._next_at = max(self._next_at + gap, now + gap / 2)  # a call that woke late does not delay the next ones
+            self._number += 1
+            return Turn(self._number, self._shut, now)
+
+    def _try_faster(self, now: float) -> None:
+        if self.per_second is None or now < self._try_at:
+            return
+        faster = (1 + self._step) * self.per_second
+        self.per_second, self._tried = min(faster, self._known) if self._known else faster, True
+        self._try_at = now + STEADY_SECONDS
+
+    def refuse(self, turn: Turn, now: float, seconds: float | None) -> None:
+        """Shut the gate for so many seconds; of several calls that were under way the first one tells the rate."""
+        with self._lock:
+            self._in_a_row += 1
+            wait = min(RETRY_SECONDS * 2 ** min(self._in_a_row - 1, 20), MOST_RETRY_SECONDS) if seconds is None else seconds
+            self._open_at = max(self._open_at, now + wait)
+            if turn.shut == self._shut:
+                self._learn(turn, wait)
+                self._shut, self._number, self._try_at = self._shut + 1, 0, self._open_at + STEADY_SECONDS
+
+    def _learn(self, turn: Turn, wait: float) -> None:
+        answered, spent = max(turn.number - 1, 1), max(turn.sent - self._began, SHORTEST_SECONDS)
+        most = SPARE * answered / spent
+        least = answered / (spent + wait)
+        if self.per_second is None:
+            self.per_second = most
+        elif self._tried:
+            self.per_second, self._step = self.per_second / (1 + self._step), self._step / 2
+        else:
+            self.per_second = min(most, max(least, SLOWER * self.per_second))
+        self._tried = False
+
+    def answered(self) -> None:
+        """Note that a call was answered: the next refusal is the first in a row."""
+        with self._lock:
+            self._in_a_row = 0
+
+    async def turn(self, tokens: int = 0) -> Turn:
+        """Wait for the next turn and take it."""
+        while not isinstance(turn := self.take(time.monotonic(), tokens), Turn):  # noqa: ASYNC110  a time is waited for, not an event
+            await asyncio.sleep(turn)
+        return turn
+
+
+@functools.cache
+def rate_of(url: str, model: str, requests_per_minute: float | None, tokens_per_minute: float | None) -> Rate:
+    """Give the rate of a model at an endpoint, one for the whole process."""
+    del url, model
+    return Rate(requests_per_minute, tokens_per_minute)

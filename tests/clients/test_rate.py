@@ -1,0 +1,148 @@
+"""Rates: limits of many kinds played in a time of their own, and what comes through in how long."""
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+
+import pytest
+
+from tasks.clients.rate import Rate, Turn
+
+Limit = Callable[[float], float | None]
+"""Given the time of a call, the seconds after which it may come again; None where it is answered."""
+
+
+def sliding(count: int, window: float, wait: float | None = None) -> Limit:
+    """Allow so many calls in any window; a refused one may come after `wait`, or when there is room."""
+    held: deque[float] = deque()
+
+    def asked(now: float) -> float | None:
+        while held and held[0] <= now - window:
+            held.popleft()
+        if len(held) < count:
+            held.append(now)
+            return None
+        return held[0] + window - now if wait is None else wait
+
+    return asked
+
+
+def fixed(count: int, window: float) -> Limit:
+    """Allow so many calls in each window of the clock."""
+    held = {"window": -1, "calls": 0}
+
+    def asked(now: float) -> float | None:
+        if now // window != held["window"]:
+            held.update(window=int(now // window), calls=0)
+        held["calls"] += 1
+        return None if held["calls"] <= count else (held["window"] + 1) * window - now
+
+    return asked
+
+
+def bucket(rate: float, size: float) -> Limit:
+    """Allow calls at a rate, and `size` of them at once after a rest."""
+    held = {"tokens": size, "at": 0.0}
+
+    def asked(now: float) -> float | None:
+        held.update(tokens=min(size, held["tokens"] + (now - held["at"]) * rate), at=now)
+        if held["tokens"] >= 1:
+            held["tokens"] -= 1
+            return None
+        return 2.0
+
+    return asked
+
+
+def played(rate: Rate, limit: Limit, *, calls: int, at_once: int, latency: float = 0.02) -> tuple[float, int, int]:
+    """Send calls by so many senders; the seconds until the last answer, the refusals, and the calls that came while the gate was shut."""
+    waiting: list[tuple[float, int, Turn | None]] = [(0.0, sender, None) for sender in range(at_once)]
+    left, now, refused, early, shut_until, told_at = calls, 0.0, 0, 0, 0.0, 0.0
+    last = 0.0
+    replies: dict[int, float | None] = {}
+    while waiting:
+        now, sender, turn = heapq.heappop(waiting)
+        if turn is not None:
+            reply = replies.pop(sender)
+            if reply is None:
+                rate.answered()
+                left, last = left - 1, now
+            else:
+                refused += 1
+                rate.refuse(turn, now, reply)
+                shut_until, told_at = max(shut_until, now + reply), now
+            turn = None
+        if left - len(replies) <= 0:
+            continue
+        taken = rate.take(now)
+        if not isinstance(taken, Turn):
+            heapq.heappush(waiting, (now + taken, sender, None))
+            continue
+        early += told_at <= now < shut_until - 1e-9
+        replies[sender] = limit(now + latency / 2)
+        heapq.heappush(waiting, (now + latency, sender, taken))
+    return last, refused, early
+
+
+@pytest.mark.parametrize(
+    ("limit", "most_seconds", "most_refused"),
+    [
+        (lambda: sliding(20, 1.0, 2.0), 13, 16),
+        (lambda: sliding(20, 1.0), 13, 16),
+        (lambda: fixed(20, 1.0), 13, 24),
+        (lambda: bucket(20, 20), 13, 16),
+        (lambda: bucket(20, 5), 35, 24),
+        (lambda: sliding(40, 2.0, 2.0), 15, 32),
+    ],
+)
+@pytest.mark.parametrize("latency", [0.005, 0.1, 0.3])
+def test_a_rate_that_nobody_told_is_learnt_from_few_refusals(
+    limit: Callable[[], Limit], most_seconds: float, most_refused: int, latency: float
+) -> None:
+    spent, refused, early = played(Rate(), limit(), calls=200, at_once=8, latency=latency)
+    assert early == 0
+    assert refused <= most_refused
+    assert spent <= most_seconds
+
+
+@pytest.mark.parametrize("latency", [0.005, 0.1, 0.3])
+def test_a_told_rate_is_kept_without_a_refusal(latency: float) -> None:
+    spent, refused, early = played(Rate(1200), sliding(20, 1.0, 2.0), calls=200, at_once=8, latency=latency)
+    assert (refused, early) == (0, 0)
+    assert 9.9 <= spent <= 11
+
+
+def test_a_limit_of_a_minute_is_used_to_its_end() -> None:
+    spent, refused, early = played(Rate(), sliding(60, 60.0), calls=300, at_once=8)
+    assert early == 0
+    assert spent <= 270
+    assert refused <= 40
+
+
+def test_where_nothing_is_refused_nothing_waits() -> None:
+    spent, refused, _ = played(Rate(), lambda _: None, calls=400, at_once=16, latency=0.1)
+    assert refused == 0
+    assert spent == pytest.approx(2.5)
+
+
+def test_tokens_of_a_minute_are_spread_too() -> None:
+    rate, now, sent = Rate(tokens_per_minute=6000), 0.0, 0
+    while now < 60:
+        taken = rate.take(now, 500)
+        now, sent = (now, sent + 1) if isinstance(taken, Turn) else (now + taken, sent)
+    assert sent == 12
+
+
+def test_a_refusal_that_names_no_time_waits_longer_each_time() -> None:
+    rate, now, waits = Rate(), 0.0, []
+    for _ in range(9):
+        taken = rate.take(now)
+        if not isinstance(taken, Turn):
+            now += taken
+            taken = rate.take(now)
+        assert isinstance(taken, Turn)
+        rate.refuse(taken, now, None)
+        again = rate.take(now)
+        assert isinstance(again, float)
+        waits.append(round(again))
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]

@@ -119,7 +119,7 @@ class Endpoint:
             except (openai.APIError, TimeoutError, ValueError) as error:
                 kind = self._class_of(error)
             else:
-                rate.answered()
+                rate.answer(turn, time.monotonic())
                 return answer
             self.failures[kind] += 1
             attempt += 1

@@ -7,9 +7,10 @@ import asyncio
 import functools
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 
-SPARE = 0.96
+SPARE = 0.94
 """Of a rate that was told or learnt so much is used: servers count by clocks of their own."""
 SLOWER = 0.7
 """By this a learnt rate falls with each further refusal."""
@@ -50,6 +51,9 @@ class Rate:
         self._open_at = self._next_at = self._try_at = self._began = 0.0
         self._shut = self._number = self._in_a_row = 0
         self._step, self._tried = STEP, False
+        self._first, self._worth = 0, 0.0
+        self._answers: deque[float] = deque()
+        self._under_way: set[int] = set()
 
     def take(self, now: float, tokens: int = 0) -> Turn | float:
         """Take the turn that is free now; otherwise the seconds until there may be one."""
@@ -61,8 +65,9 @@ class Rate:
             gap = max(1 / self.per_second if self.per_second else 0.0, tokens / self._tokens if self._tokens else 0.0)
             if self._number == 0:
                 self._began = self._next_at = now
-            self._next_at = max(self._next_at + gap, now + gap / 2)  # a call that woke late does not delay the next ones
+            self._next_at = max(self._next_at, now - gap / 2) + gap  # half a gap that was lost is made up for, never more
             self._number += 1
+            self._under_way.add(self._number)
             return Turn(self._number, self._shut, now)
 
     def _try_faster(self, now: float) -> None:
@@ -79,25 +84,36 @@ class Rate:
             wait = min(RETRY_SECONDS * 2 ** min(self._in_a_row - 1, 20), MOST_RETRY_SECONDS) if seconds is None else seconds
             self._open_at = max(self._open_at, now + wait)
             if turn.shut == self._shut:
-                self._learn(turn, wait)
+                self._learn(turn, now, wait)
+                self._answers.clear()
+                self._under_way.clear()
                 self._shut, self._number, self._try_at = self._shut + 1, 0, self._open_at + STEADY_SECONDS
+            elif turn.shut == self._shut - 1 and turn.number < self._first and self.per_second is not None:
+                self.per_second -= self._worth
 
-    def _learn(self, turn: Turn, wait: float) -> None:
+    def _learn(self, turn: Turn, now: float, wait: float) -> None:
+        """Take what was answered for the rate; a call under way is counted, and taken back if it is refused too."""
         answered, spent = max(turn.number - 1, 1), max(turn.sent - self._began, SHORTEST_SECONDS)
-        most = SPARE * answered / spent
+        lately = sum(at > now - SHORTEST_SECONDS for at in self._answers) + sum(number < turn.number for number in self._under_way)
+        most, self._first, self._worth = SPARE * max(answered / spent, lately / SHORTEST_SECONDS), turn.number, 0.0
         least = answered / (spent + wait)
         if self.per_second is None:
-            self.per_second = most
+            self.per_second, self._worth = most, SPARE / (spent if answered / spent > lately else SHORTEST_SECONDS)
         elif self._tried:
             self.per_second, self._step = self.per_second / (1 + self._step), self._step / 2
         else:
             self.per_second = min(most, max(least, SLOWER * self.per_second))
         self._tried = False
 
-    def answered(self) -> None:
+    def answer(self, turn: Turn, now: float) -> None:
         """Note that a call was answered: the next refusal is the first in a row."""
         with self._lock:
             self._in_a_row = 0
+            if turn.shut == self._shut:
+                self._under_way.discard(turn.number)
+                self._answers.append(now)
+                while self._answers[0] <= now - SHORTEST_SECONDS:
+                    self._answers.popleft()
 
     async def turn(self, tokens: int = 0) -> Turn:
         """Wait for the next turn and take it."""

@@ -169,6 +169,30 @@ MUTANTS = (
         "tests/growth/test_growing.py::test_no_call_is_made_while_the_gate_is_shut",
     ),
     Mutant(
+        "a refusal shuts the gate for nobody", "tasks/clients/rate.py", "self._open_at = max(self._open_at, now + wait)", "pass",
+        "tests/clients/test_rate.py::test_a_refusal_that_names_no_time_waits_longer_each_time",
+    ),
+    Mutant(
+        "a rate is never learnt", "tasks/clients/rate.py", "self.per_second, self._worth = most,", "self.per_second, self._worth = 1e9,",
+        "tests/clients/test_rate.py::test_a_rate_that_nobody_told_is_learnt_from_few_refusals",
+    ),
+    Mutant(
+        "growth goes on without anything new", "tasks/growth/engine.py", "sum(found) / LAST < step.accept.mean", "False",
+        "tests/growth/test_growing.py::test_a_model_that_finds_nothing_new_is_stopped_and_said_to",
+    ),
+    Mutant(
+        "noise leaves nothing right", "tasks/pairs/noise.py", "text if stays else", "text if False else",
+        "tests/steps/test_noise.py::test_a_share_of_the_inputs_stays_right",
+    ),
+    Mutant(
+        "a form tells what it does not show", "tasks/pairs/forms.py", "value if (*before, name) in shown else None", "value",
+        "tests/steps/test_forms.py::test_fields_are_missing_renamed_and_reordered_at_their_rates",
+    ),
+    Mutant(
+        "of many near pairs any are let go", "tasks/text/joining.py", "joins[pair] = a != b", "joins[pair] = a < b",
+        "tests/text/test_joining.py::test_a_spanning_forest_joins_the_same_rows_by_the_first_pairs_that_do",
+    ),
+    Mutant(
         "a rule looks the wrong way", "tasks/filters/rule.py", "self.score >= self.low if not", "self.score <= self.low if not",
         "tests/steps/test_filters.py::test_each_quality_rule_drops_what_it_is_for",
     ),

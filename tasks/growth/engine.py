@@ -1,7 +1,7 @@
 """Asking a model for many rows: ledger first, then purse, then the endpoint; answers are used in order."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,8 @@ ROUND = 16
 """Calls whose shots are drawn from the same pool; a fixed number, so that a rerun asks the same."""
 BARREN_ROUNDS = 8
 """Rounds without an accepted row after which growing gives up."""
+LAST = 50
+"""Candidates whose mean novelty tells whether the model still finds something new."""
 
 
 @dataclass
@@ -99,6 +101,7 @@ async def grow(step: SelfInstruct, rows: Sequence[Row], asking: Asking, context:
     grown = asking.grown
     seeds = [row for row in rows if not row["private"] and row.get("split") in (None, "train")]
     pool = Novelty(f"{row['input']}" for row in rows)
+    found: deque[float] = deque(maxlen=LAST)
     number = barren = 0
     while seeds and len(grown.rows) < step.rows and not grown.partial:
         calls = [step.ask(seeds, grown.rows, number + k, context) for k in range(ROUND)]
@@ -110,19 +113,22 @@ async def grow(step: SelfInstruct, rows: Sequence[Row], asking: Asking, context:
                     grown,
                     f"{context.step}#{number + k}",
                     answer,
-                    lambda got, n=number + k, s=shots: _novel(step, pool, step.read(got, s, n, context)),
+                    lambda got, n=number + k, s=shots: _novel(step, pool, found, step.read(got, s, n, context)),
                 )
         number += ROUND
         barren = barren + 1 if len(grown.rows) == before else 0
         if barren >= BARREN_ROUNDS:
             grown.partial = f"{BARREN_ROUNDS} rounds without a new row"
+        if len(grown.rows) < step.rows and len(found) == LAST and sum(found) / LAST < step.accept.mean:
+            grown.partial = f"the last {LAST} candidates are new by {sum(found) / LAST:.2f} in the mean, less than {step.accept.mean}"
     if not seeds:
         grown.partial = "no seeds in train"
     return grown
 
 
-def _novel(step: SelfInstruct, pool: Novelty, row: Row) -> Row:
-    if pool.of(row["input"]) < step.accept.novelty:
+def _novel(step: SelfInstruct, pool: Novelty, found: deque[float], row: Row) -> Row:
+    found.append(pool.of(row["input"]))
+    if found[-1] < step.accept.novelty:
         raise Refused("not new")
     pool.add(row["input"])
     return row

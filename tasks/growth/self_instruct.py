@@ -27,6 +27,8 @@ class Accept(Settings):
 
     novelty: Annotated[float, Field(ge=0, le=1)] = 0.3
     """At least this far (1 - ROUGE-L F) from every seed and every row made before."""
+    mean: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Growing stops when the mean novelty of the last 50 candidates, accepted or not, falls below this."""
 
 
 class SelfInstruct(ModelStep):

@@ -115,6 +115,14 @@ def test_the_budget_is_never_passed_and_the_dataset_is_usable(seeds: Path) -> No
     assert 0 < dataset.published.splits["train"] < 500
 
 
+def test_a_model_that_finds_nothing_new_is_stopped_and_said_to(seeds: Path) -> None:
+    with endpoint(stale=1) as url:
+        dataset = build(grown(url, rows=500), sets=("steps.grown.accept.novelty=0.05",))
+        assert 50 <= stats(url)["calls"] <= 64
+    assert "the last 50 candidates are new by 0.0" in str(dataset.summary["partial"])
+    assert 30 < dataset.published.splits["train"] < 80
+
+
 def test_backtranslation_keeps_the_human_text_byte_for_byte(tmp_path: Path) -> None:
     write_notes(tmp_path / "notes", 6)
     with endpoint() as url:

@@ -2,7 +2,8 @@
 
 `python -m tests.services.llm_server PORT PLAN` where PLAN is JSON: `rate` (429 for every n-th call), `error` (500 for
 every n-th), `length` (cut), `broken` (no JSON), `drop` (connection closed). With `per_second` more calls than that within any second
-are refused, to come again after `retry_after` seconds. `/stats` tells what was seen: of the limit the `refused`, those that
+are refused, to come again after `retry_after` seconds. With `stale` the new inputs
+differ in one word. `/stats` tells what was seen: of the limit the `refused`, those that
 came `early`, while others were told to wait, and the `milliseconds` from the first call to the last answer.
 """
 
@@ -37,7 +38,7 @@ NOUNS = [
 ]
 
 
-LIMITS = ("per_second", "retry_after")
+LIMITS = ("per_second", "retry_after", "stale")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -102,7 +103,10 @@ def answer(body: dict[str, Any], fault: str) -> dict[str, Any]:
     digest = hashlib.sha256(json.dumps(body["messages"]).encode()).digest()
     draw = random.Random(digest)
     made = {
-        "input": " ".join(draw.choice(VOCABULARY) for _ in range(12)) + "?",
+        "input": " ".join(
+            [*(["bakel"] * 11 if "stale" in Handler.plan else [draw.choice(VOCABULARY) for _ in range(11)]), draw.choice(VOCABULARY)]
+        )
+        + "?",
         "output": " ".join(draw.choice(VOCABULARY) for _ in range(20)) + ".",
     }
     a = digest[0] % 12

@@ -172,7 +172,8 @@ def _model(stage: Stage, scene: Scene) -> Phases:
     extra = {"model": model.model_dump(mode="json")}
     (done,) = yield [scene.site.job("model", [scene.site.call(name)], inputs, shards=shards, extra=extra)]
     told = done.report
-    report = report_of(scene, name, told["rows_in"], told["rows_out"], told["dropped"], cost=told["cost"], failures=told["failures"])
+    asked = {key: told[key] for key in ("cost", "failures", "again")}
+    report = report_of(scene, name, told["rows_in"], told["rows_out"], told["dropped"], **asked)
     partial = f"steps.{name}: {told['partial']}" if told["partial"] else ""
     return Result(
         (Shard(done.part("text.parquet")),),

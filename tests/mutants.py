@@ -181,6 +181,10 @@ MUTANTS = (
         "tests/growth/test_growing.py::test_a_model_that_finds_nothing_new_is_stopped_and_said_to",
     ),
     Mutant(
+        "what was cut off gets no more room", "tasks/growth/strategy.py", '2 * int(request.parameters["max_tokens"])', 'int(request.parameters["max_tokens"])',
+        "tests/growth/test_growing.py::test_what_was_cut_off_gets_more_room_and_what_was_broken_is_told_once",
+    ),
+    Mutant(
         "noise leaves nothing right", "tasks/pairs/noise.py", "text if stays else", "text if False else",
         "tests/steps/test_noise.py::test_a_share_of_the_inputs_stays_right",
     ),

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from tasks.clients.llm import Answer, Request
 from tasks.frames import Kind
-from tasks.growth.strategy import ModelStep, Refused, Row, request, spoken
+from tasks.growth.strategy import ModelStep, Refused, Row, request, whole
 from tasks.step import Context, Family
 
 PROMPT = (
@@ -43,11 +43,7 @@ class Backtranslate(ModelStep):
 
     def read(self, row: Row, answer: Answer) -> Row:
         """Make the pair; Refused says why there is none."""
-        text = spoken(answer.text)
-        if answer.finish == "length":
-            raise Refused("cut by length")
-        if not text:
-            raise Refused("empty answer")
+        text = whole(answer)
         if text == row["text"]:
             raise Refused("echo")
         made = {name: value for name, value in row.items() if name not in ("text", "sections")}

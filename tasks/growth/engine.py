@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tasks.clients.llm import Answer, Endpoint, Request, estimate
@@ -12,9 +13,11 @@ from tasks.growth.budget import Purse
 from tasks.growth.ledger import Ledger, request_key
 from tasks.growth.novelty import Novelty
 from tasks.growth.self_instruct import SelfInstruct
-from tasks.growth.strategy import Refused, Row
+from tasks.growth.strategy import Refused, Row, once_more
 from tasks.step import Context
 
+Read = Callable[[Answer], Row]
+"""Makes a row of an answer, or raises Refused."""
 ROUND = 16
 """Calls whose shots are drawn from the same pool; a fixed number, so that a rerun asks the same."""
 BARREN_ROUNDS = 8
@@ -32,6 +35,8 @@ class Grown:
     asked: int = 0
     cost: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("requests", "cached", "input_tokens", "output_tokens", "usd"), 0))
     failures: Counter[str] = field(default_factory=Counter)
+    again: Counter[str] = field(default_factory=Counter)
+    """Why answers were asked for once more."""
     partial: str = ""
 
 
@@ -45,9 +50,24 @@ class Asking:
         self._slots = asyncio.Semaphore(endpoint.concurrency)
         self.grown = Grown()
 
-    async def answers(self, requests: Sequence[Request]) -> list[Answer | None]:
-        """Answer requests in their order; None where the budget did not allow the call."""
-        return list(await asyncio.gather(*(self._answer(request) for request in requests)))
+    async def read(self, asked: Sequence[tuple[Request, Read]]) -> list[Row | Refused | None]:
+        """Answer requests and read the answers, in their order; None where the budget did not allow the call.
+
+        What was cut off is asked for once more with twice the room, what could not be read with what was wrong with it.
+        """
+        return list(await asyncio.gather(*(self._read(request, read) for request, read in asked)))
+
+    async def _read(self, request: Request, read: Read) -> Row | Refused | None:
+        answer = await self._answer(request)
+        if answer is None:
+            return None
+        made = _made(answer, read)
+        again = once_more(request, answer, made) if isinstance(made, Refused) else None
+        if again is None:
+            return made
+        self.grown.again[str(made)] += 1
+        second = await self._answer(again)
+        return made if second is None else _made(second, read)
 
     async def _answer(self, request: Request) -> Answer | None:
         key = request_key(self._endpoint.name, self._endpoint.model, request)
@@ -86,18 +106,28 @@ class Asking:
             cost["usd"] += (answer.input_tokens * price.input + answer.output_tokens * price.output) / 1e6 if price else 0
 
 
+def _made(answer: Answer, read: Read) -> Row | Refused:
+    try:
+        if answer.failure:
+            raise Refused(answer.failure)
+        return read(answer)
+    except Refused as refused:
+        return refused
+
+
 async def complete(step: Backtranslate, rows: Sequence[Row], asking: Asking, context: Context) -> Grown:
     """Ask once for every row that may be shown; rows keep their order."""
     grown = asking.grown
     shown = [row for row in rows if not row["private"]]
     grown.dropped.extend((row["id"], "private") for row in rows if row["private"])
-    for row, answer in zip(shown, await asking.answers([step.ask(row, context) for row in shown]), strict=True):
-        _use(grown, row["id"], answer, lambda got, row=row: step.read(row, got))
+    made = await asking.read([(step.ask(row, context), partial(step.read, row)) for row in shown])
+    for row, found in zip(shown, made, strict=True):
+        _use(grown, row["id"], found)
     return grown
 
 
 async def grow(step: SelfInstruct, rows: Sequence[Row], asking: Asking, context: Context) -> Grown:
-    """Ask in rounds until enough rows are accepted, the budget is spent, or rounds stay barren."""
+    """Ask in rounds until enough rows are accepted, the budget is spent, or nothing new comes."""
     grown = asking.grown
     seeds = [row for row in rows if not row["private"] and row.get("split") in (None, "train")]
     pool = Novelty(f"{row['input']}" for row in rows)
@@ -105,48 +135,50 @@ async def grow(step: SelfInstruct, rows: Sequence[Row], asking: Asking, context:
     number = barren = 0
     while seeds and len(grown.rows) < step.rows and not grown.partial:
         calls = [step.ask(seeds, grown.rows, number + k, context) for k in range(ROUND)]
+        asked = [(request, partial(step.read, shots=shots, number=number + k, context=context)) for k, (request, shots) in enumerate(calls)]
         before = len(grown.rows)
-        for k, answer in enumerate(await asking.answers([request for request, _ in calls])):
+        for k, made in enumerate(await asking.read(asked)):
             if len(grown.rows) < step.rows:
-                shots = calls[k][1]
-                _use(
-                    grown,
-                    f"{context.step}#{number + k}",
-                    answer,
-                    lambda got, n=number + k, s=shots: _novel(step, pool, found, step.read(got, s, n, context)),
-                )
+                _use(grown, f"{context.step}#{number + k}", _novel(step, pool, found, made) if isinstance(made, dict) else made)
         number += ROUND
         barren = barren + 1 if len(grown.rows) == before else 0
-        if barren >= BARREN_ROUNDS:
-            grown.partial = f"{BARREN_ROUNDS} rounds without a new row"
-        if len(grown.rows) < step.rows and len(found) == LAST and sum(found) / LAST < step.accept.mean:
-            grown.partial = f"the last {LAST} candidates are new by {sum(found) / LAST:.2f} in the mean, less than {step.accept.mean}"
+        grown.partial = grown.partial or _spent(step, grown, found, barren)
     if not seeds:
         grown.partial = "no seeds in train"
     return grown
 
 
-def _novel(step: SelfInstruct, pool: Novelty, found: deque[float], row: Row) -> Row:
+def _spent(step: SelfInstruct, grown: Grown, found: Sequence[float], barren: int) -> str:
+    """Say why growing ends before its rows are there; nothing where it goes on."""
+    if len(grown.rows) >= step.rows:
+        return ""
+    if barren >= BARREN_ROUNDS:
+        return f"{BARREN_ROUNDS} rounds without a new row"
+    if len(found) == LAST and sum(found) / LAST < step.accept.mean:
+        return f"the last {LAST} candidates are new by {sum(found) / LAST:.2f} in the mean, less than {step.accept.mean}"
+    return ""
+
+
+def _novel(step: SelfInstruct, pool: Novelty, found: deque[float], row: Row) -> Row | Refused:
     found.append(pool.of(row["input"]))
     if found[-1] < step.accept.novelty:
-        raise Refused("not new")
+        return Refused("not new")
     pool.add(row["input"])
     return row
 
 
-def _use(grown: Grown, name: str, answer: Answer | None, read: Any) -> None:
-    if answer is None:
+def _use(grown: Grown, name: str, made: Row | Refused | None) -> None:
+    if made is None:
         grown.dropped.append((name, "budget reached"))
         return
     grown.asked += 1
-    try:
-        if answer.failure:
-            raise Refused(answer.failure)
-        grown.rows.append(read(answer))
-    except Refused as refused:
-        grown.dropped.append((name, str(refused)))
+    if isinstance(made, Refused):
+        grown.dropped.append((name, str(made)))
+    else:
+        grown.rows.append(made)
 
 
 def summary(grown: Grown) -> Mapping[str, Any]:
-    """Give cost and failures as plain data."""
-    return {"cost": grown.cost, "failures": dict(sorted(grown.failures.items())), "partial": grown.partial}
+    """Give cost, failures and what was asked for once more as plain data."""
+    failures, again = (dict(sorted(count.items())) for count in (grown.failures, grown.again))
+    return {"cost": grown.cost, "failures": failures, "again": again, "partial": grown.partial}

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from tasks.clients.llm import Answer, Request
 from tasks.frames import Kind
-from tasks.growth.strategy import ModelStep, Refused, Row, json_in, licences, request, spoken
+from tasks.growth.strategy import ModelStep, Refused, Row, json_in, licences, request, whole
 from tasks.settings import Settings
 from tasks.step import Context, Family
 from tasks.store.keys import draw
@@ -70,12 +70,10 @@ class SelfInstruct(ModelStep):
 
     def read(self, answer: Answer, shots: Sequence[Row], number: int, context: Context) -> Row:
         """Make the child; Refused says why there is none."""
-        if answer.finish == "length":
-            raise Refused("cut by length")
-        value = json_in(spoken(answer.text))
+        value = json_in(whole(answer))
         texts = {name: value.get(name) for name in ("input", "output")}
         if not all(isinstance(text, str) and text.strip() for text in texts.values()):
-            raise Refused("no input and output")
+            raise Refused("no input and output", "told")
         words = len(str(texts["input"]).split())
         if not MIN_WORDS < words <= MAX_WORDS:
             raise Refused("too short" if words <= MIN_WORDS else "too long")

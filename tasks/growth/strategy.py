@@ -3,11 +3,12 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tasks.clients.llm import Request
+from tasks.clients.llm import Answer, Request
 from tasks.errors import Fault
 from tasks.frames import PAIRS, Kind
 from tasks.growth.budget import Budget
@@ -18,7 +19,11 @@ Row = dict[str, Any]
 
 
 class Refused(ValueError):
-    """An answer that cannot be used; its text is the reason."""
+    """An answer that cannot be used; its text is the reason, and `again` what may help: more room, or to be told."""
+
+    def __init__(self, reason: str, again: Literal["longer", "told"] | None = None) -> None:
+        super().__init__(reason)
+        self.again = again
 
 
 class ModelStep(Step):
@@ -89,16 +94,49 @@ def spoken(text: str) -> str:
     return re.sub(r"^\s*<think>.*?</think>", "", text, flags=re.DOTALL).strip()
 
 
+def whole(answer: Answer) -> str:
+    """Give what an answer says, without its thinking; Refused where it was cut off, or says nothing."""
+    if answer.finish == "length":
+        raise Refused("cut by length", "longer")
+    text = spoken(answer.text)
+    if not text:
+        raise Refused("empty answer", "told")
+    return text
+
+
 def json_in(text: str) -> dict[str, Any]:
-    """Read the JSON object of an answer, fenced or among words; Refused where there is none."""
+    """Read the JSON object of an answer, fenced or among words, its syntax mended where it is broken; Refused where there is none."""
     start, end = text.find("{"), text.rfind("}")
     try:
         value = json.loads(text[start : end + 1])
-    except (ValueError, RecursionError) as error:
-        raise Refused("broken JSON") from error
-    if not isinstance(value, dict):
-        raise Refused("no JSON object")
+    except (ValueError, RecursionError):
+        value = _mended(text[start:]) if start >= 0 else None
+    if not isinstance(value, dict) or not value:
+        raise Refused("broken JSON", "told")
     return value
+
+
+def _mended(text: str) -> Any:
+    """Read JSON whose quotes, commas or brackets are wrong; None where that does not help."""
+    import json_repair
+
+    try:
+        return json_repair.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def once_more(request: Request, answer: Answer, refused: Refused) -> Request | None:
+    """Give the request that asks again for what was refused; None where that would not help."""
+    if refused.again == "longer":
+        return replace(request, parameters={**request.parameters, "max_tokens": 2 * int(request.parameters["max_tokens"])})
+    if refused.again == "told":
+        said = (
+            {"role": "assistant", "content": answer.text},
+            {"role": "user", "content": f"That could not be used: {refused}. Answer again as you were asked, with nothing else."},
+        )
+        return replace(request, messages=(*request.messages, *said))
+    return None
 
 
 def licences(rows: Sequence[Row]) -> str | None:

@@ -18,7 +18,7 @@ from tasks.errors import ModelError, RecipeError
 from tasks.growth.budget import Budget, Purse
 from tasks.growth.ledger import Ledger, request_key
 from tasks.growth.novelty import Novelty
-from tasks.growth.strategy import Refused, fenced, json_in, licences, spoken
+from tasks.growth.strategy import Refused, fenced, json_in, licences, once_more, spoken
 from tasks.store.place import Place
 from tests.services.s3 import free_port, wait_for
 from tests.texts import prose, write_notes
@@ -102,9 +102,42 @@ def test_faults_of_the_endpoint_lose_nothing_and_are_counted(seeds: Path) -> Non
     report = next(step for step in dataset.summary["steps"] if step["name"] == "grown")
     assert report["rows_out"] == 40
     assert report["failures"] == {}
-    assert report["dropped"].get("cut by length", 0) <= seen["length"]
-    assert report["dropped"].get("broken JSON", 0) <= seen["broken"]
+    assert report["again"]["cut by length"] + report["dropped"].get("cut by length", 0) <= seen["length"]
+    assert report["again"]["broken JSON"] + report["dropped"].get("broken JSON", 0) <= seen["broken"]
+    assert report["dropped"].get("broken JSON", 0) < seen["broken"]
     assert not any("no json" in row or not row for row in dataset.train.collect()["output"])
+
+
+def test_what_was_cut_off_gets_more_room_and_what_was_broken_is_told_once(seeds: Path) -> None:
+    cut, broken, good = Answer('{"input": "a b', "length"), Answer("no json", "stop"), Answer('{"input": "one two", "output": "x"}', "stop")
+    request = Request(({"role": "user", "content": "q"},), {"max_tokens": 100})
+    longer = once_more(request, cut, Refused("cut by length", "longer"))
+    assert longer is not None
+    assert longer.parameters["max_tokens"] == 200
+    assert longer.messages == request.messages
+    told = once_more(request, broken, Refused("broken JSON", "told"))
+    assert told is not None
+    assert [message["role"] for message in told.messages] == ["user", "assistant", "user"]
+    assert "broken JSON" in told.messages[-1]["content"]
+    assert once_more(request, good, Refused("too short")) is None
+    with endpoint(broken=1) as url:
+        dataset = build(grown(url, rows=1))
+        report = next(step for step in dataset.summary["steps"] if step["name"] == "grown")
+        asked = sum(report["again"].values())
+        assert stats(url)["calls"] == 2 * asked == 2 * report["dropped"]["broken JSON"]
+
+
+def test_json_is_mended_where_only_its_syntax_is_broken() -> None:
+    for text in (
+        '{"input": "a", "output": "b",}',
+        "```json\n{'input': 'a', 'output': 'b'}\n```",
+        '{"input": "a" "output": "b"',
+        '{"input": "a", "output": "b"}',
+    ):
+        assert json_in(text) == {"input": "a", "output": "b"}, text
+    for text in ("", "no", "[1, 2]", "{}", "{"):
+        with pytest.raises(Refused, match="broken JSON"):
+            json_in(text)
 
 
 def test_the_budget_is_never_passed_and_the_dataset_is_usable(seeds: Path) -> None:

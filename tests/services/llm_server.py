@@ -112,7 +112,7 @@ def answer(body: dict[str, Any], fault: str) -> dict[str, Any]:
     a = digest[0] % 12
     text = (
         json.dumps(made)
-        if "examples" in body["messages"][-1]["content"]
+        if any("examples" in message["content"] for message in body["messages"] if message["role"] == "user")
         else f"<think>hm</think>Tell me about the {NOUNS[a]} number {digest[7]}."
     )
     text = "no json here" if fault == "broken" else text[:20] if fault == "length" else text

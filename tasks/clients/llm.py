@@ -39,7 +39,17 @@ class Prices(Settings):
 
 
 class Model(Settings):
-    """A model behind an OpenAI-compatible endpoint."""
+    """A model behind an OpenAI-compatible endpoint, referred to by its name in the recipe.
+
+    ```yaml
+    models:
+      writer: {model: qwen3-32b, url: "http://127.0.0.1:8000/v1"}
+      critic: {model: gpt-5-mini, url: "https://api.openai.com/v1", key: OPENAI_API_KEY, price: {input: 0.25, output: 2.0}}
+    ```
+
+    All calls to one model take turns. A refused call (429) makes all wait until the time that the endpoint names, costs no attempt,
+    and tells the rate that is kept from then on, unless one is given here.
+    """
 
     model: Annotated[str, Field(min_length=1)]
     """The model's name at the endpoint."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from tasks.catalogue import catalogue
+from tasks.clients.llm import Model
 from tasks.filters import rule
 from tasks.filters.rule import RuleSet, Varied
 from tasks.filters.sieve import Rules
@@ -63,8 +64,17 @@ def pages() -> dict[str, str]:
                 lines.append(f"- [`{use}`]({use}.md): {first}")
         lines.append("")
     lines += ["- [All rule sets](rules.md), with their defaults and papers", ""]
+    lines += ["## The rest of a recipe\n", "- [`models`](models.md): the endpoints that steps ask", ""]
     lines += ["## Formats\n", "- [Inline templates of wikitext](wikitext-templates.md)", ""]
-    return made | {"README.md": "\n".join(lines), "wikitext-templates.md": templates(), "rules.md": rule_sets()}
+    return made | {"models.md": models(), "README.md": "\n".join(lines), "wikitext-templates.md": templates(), "rules.md": rule_sets()}
+
+
+def models() -> str:
+    """Give the page of the block `models`."""
+    schema = Model.model_json_schema(by_alias=True)
+    rows = [_row(name, field, schema) for name, field in schema["properties"].items()]
+    table = "| setting | values | default | what it does |\n|---|---|---|---|\n" + "\n".join(rows)
+    return f"# `models`\n\n{inspect.getdoc(Model)}\n\n{table}\n"
 
 
 def rule_sets() -> str:

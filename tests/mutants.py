@@ -181,6 +181,10 @@ MUTANTS = (
         "tests/growth/test_growing.py::test_a_model_that_finds_nothing_new_is_stopped_and_said_to",
     ),
     Mutant(
+        "a budget is given up while calls are under way", "tasks/growth/engine.py", "if not self._purse.pending:", "if True:",
+        "tests/growth/test_growing.py::test_the_budget_is_never_passed_and_the_dataset_is_usable",
+    ),
+    Mutant(
         "what was cut off gets no more room", "tasks/growth/strategy.py", '2 * int(request.parameters["max_tokens"])', 'int(request.parameters["max_tokens"])',
         "tests/growth/test_growing.py::test_what_was_cut_off_gets_more_room_and_what_was_broken_is_told_once",
     ),

@@ -25,6 +25,11 @@ class Purse:
         self.spent = 0.0
         self._set_aside = 0.0
 
+    @property
+    def pending(self) -> bool:
+        """Whether a call is under way, whose settling may leave room for others."""
+        return self._set_aside > 1e-12
+
     def cost(self, input_tokens: int, output_tokens: int) -> float:
         """Give the cost of a call in the budget's unit."""
         if self._tokens or self._price is None:

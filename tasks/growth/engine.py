@@ -48,6 +48,7 @@ class Asking:
         self._ledger = ledger
         self._purse = purse
         self._slots = asyncio.Semaphore(endpoint.concurrency)
+        self._settled = asyncio.Event()
         self.grown = Grown()
 
     async def read(self, asked: Sequence[tuple[Request, Read]]) -> list[Row | Refused | None]:
@@ -79,7 +80,7 @@ class Asking:
             self._purse.settle(0, known)
             return known
         async with self._slots:
-            if not self._purse.reserve(worst):
+            if not await self._reserved(worst):
                 self.grown.partial = "budget reached"
                 return None
             answer = Answer(failure="interrupted")
@@ -89,8 +90,18 @@ class Asking:
                     self._ledger.keep(key, answer)
             finally:
                 self._purse.settle(worst, answer)
+                self._settled.set()
         self._book(answer, cached=False)
         return answer
+
+    async def _reserved(self, worst: float) -> bool:
+        """Set the worst case of a call aside; where there is no room now, wait for calls under way, which may cost less than theirs."""
+        while not self._purse.reserve(worst):
+            if not self._purse.pending:
+                return False
+            self._settled.clear()
+            await self._settled.wait()
+        return True
 
     def _book(self, answer: Answer, *, cached: bool) -> None:
         cost = self.grown.cost

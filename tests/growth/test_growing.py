@@ -143,7 +143,7 @@ def test_json_is_mended_where_only_its_syntax_is_broken() -> None:
 def test_the_budget_is_never_passed_and_the_dataset_is_usable(seeds: Path) -> None:
     with endpoint() as url:
         dataset = build(grown(url, rows=500, tokens=20_000))
-        assert stats(url)["calls"] * 90 <= 20_000
+        assert 0.8 * 20_000 <= stats(url)["calls"] * 90 <= 20_000
     assert dataset.summary["partial"]
     assert 0 < dataset.published.splits["train"] < 500
 

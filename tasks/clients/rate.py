@@ -14,6 +14,8 @@ SPARE = 0.94
 """Of a rate that was told or learnt so much is used: servers count by clocks of their own."""
 SLOWER = 0.7
 """By this a learnt rate falls with each further refusal."""
+SURE_SECONDS = 60.0
+"""What came through by sending and waiting as told is sure for so long; no lower rate is kept, since some refusals have other causes."""
 STEP, STEADY_SECONDS = 0.25, 10.0
 """After so many seconds without a refusal so much more is tried; refused, it is taken back, and the next try is half as bold."""
 SHORTEST_SECONDS = 1.0
@@ -52,6 +54,7 @@ class Rate:
         self._shut = self._number = self._in_a_row = 0
         self._step, self._tried = STEP, False
         self._first, self._worth = 0, 0.0
+        self._sure: list[tuple[float, float]] = []
         self._answers: deque[float] = deque()
         self._under_way: set[int] = set()
 
@@ -87,23 +90,31 @@ class Rate:
                 self._learn(turn, now, wait)
                 self._answers.clear()
                 self._under_way.clear()
-                self._shut, self._number, self._try_at = self._shut + 1, 0, self._open_at + STEADY_SECONDS
+                self._shut, self._number, self._next_at = self._shut + 1, 0, 0.0
+                self._try_at = self._open_at + STEADY_SECONDS
             elif turn.shut == self._shut - 1 and turn.number < self._first and self.per_second is not None:
-                self.per_second -= self._worth
+                self.per_second = max(self.per_second - self._worth, self._least())
 
     def _learn(self, turn: Turn, now: float, wait: float) -> None:
         """Take what was answered for the rate; a call under way is counted, and taken back if it is refused too."""
-        answered, spent = max(turn.number - 1, 1), max(turn.sent - self._began, SHORTEST_SECONDS)
+        answered, spent = turn.number - 1, turn.sent - self._began
         lately = sum(at > now - SHORTEST_SECONDS for at in self._answers) + sum(number < turn.number for number in self._under_way)
-        most, self._first, self._worth = SPARE * max(answered / spent, lately / SHORTEST_SECONDS), turn.number, 0.0
-        least = answered / (spent + wait)
+        most = SPARE * max(answered / max(spent, SHORTEST_SECONDS), lately / SHORTEST_SECONDS, 1 / max(wait, SHORTEST_SECONDS))
+        self._sure = [(at, rate) for at, rate in self._sure if at > now - SURE_SECONDS] + [
+            (now, SPARE * answered / max(spent + wait, 0.001))
+        ]
+        self._first, self._worth = turn.number, 0.0
         if self.per_second is None:
-            self.per_second, self._worth = most, SPARE / (spent if answered / spent > lately else SHORTEST_SECONDS)
+            self.per_second, self._worth = most, SPARE / max(spent, SHORTEST_SECONDS)
         elif self._tried:
             self.per_second, self._step = self.per_second / (1 + self._step), self._step / 2
         else:
-            self.per_second = min(most, max(least, SLOWER * self.per_second))
+            self.per_second = min(most, SLOWER * self.per_second)
+        self.per_second = max(self.per_second, self._least())
         self._tried = False
+
+    def _least(self) -> float:
+        return max(rate for _, rate in self._sure)
 
     def answer(self, turn: Turn, now: float) -> None:
         """Note that a call was answered: the next refusal is the first in a row."""

@@ -119,6 +119,14 @@ def test_a_limit_of_a_minute_is_used_to_its_end() -> None:
     assert refused <= 40
 
 
+def test_refusals_that_have_nothing_to_do_with_the_rate_do_not_stop_a_run() -> None:
+    seen = iter(range(10**6))
+    spent, refused, early = played(Rate(), lambda _: 0.2 if next(seen) % 5 == 4 else None, calls=200, at_once=8)
+    assert early == 0
+    assert refused == 49
+    assert spent < 25
+
+
 def test_where_nothing_is_refused_nothing_waits() -> None:
     spent, refused, _ = played(Rate(), lambda _: None, calls=400, at_once=16, latency=0.1)
     assert refused == 0

@@ -67,6 +67,11 @@ def _masking(build: _Build, bits: int) -> Any:
     return intrinsic(masked)
 
 
+def _blank(builder: Any, held: Any, _wanted: Any) -> Any:
+    control = builder.or_(_within(builder, held, 0x09, 5), _within(builder, held, 0x1C, 4))
+    return builder.or_(builder.icmp_unsigned("==", held, _every(0x20)), control)
+
+
 bytes_equal = cast("Callable[[Bytes, int, int], np.uint64]", _masking(_equal, 8))
 """Marks the places from `at` on that hold a byte."""
 bytes_like = cast("Callable[[Bytes, int, int], np.uint64]", _masking(_equal_small, 8))
@@ -75,6 +80,7 @@ classed_as = cast("Callable[[Classes, int, int], np.uint64]", _masking(_shared, 
 """Marks the places from `at` on whose class has one of the given bits."""
 
 _letters = cast("Callable[[Bytes, int, int], np.uint64]", _masking(_letter, 8))
+_blanks = cast("Callable[[Bytes, int, int], np.uint64]", _masking(_blank, 8))
 _high_bits = cast("Callable[[Bytes, int, int], np.uint64]", _masking(_negative, 8))
 
 
@@ -98,9 +104,7 @@ def _mark_ascii(_context: Any, text: Any, marks: Any, _at: Any) -> Any:
         loaded = builder.load(_place(context, builder, text, arguments[0], arguments[2], _BYTES), align=1)
         small = builder.or_(loaded, _every(0x20))
         word = builder.or_(_within(builder, small, ord("a"), 26), _within(builder, loaded, ord("0"), 10))
-        control = builder.or_(_within(builder, loaded, 0x09, 5), _within(builder, loaded, 0x1C, 4))
-        space = builder.or_(builder.icmp_unsigned("==", loaded, _every(0x20)), control)
-        spaces = builder.select(space, _every(SPACE, _CLASSES), _every(0, _CLASSES))
+        spaces = builder.select(_blank(builder, loaded, None), _every(SPACE, _CLASSES), _every(0, _CLASSES))
         marked = builder.select(word, _every(WORD, _CLASSES), spaces)
         builder.store(marked, _place(context, builder, marks, arguments[1], arguments[2], _CLASSES), align=1)
         return context.get_dummy_value()
@@ -140,6 +144,12 @@ ones = cast("Callable[[np.uint64], int]", intrinsic(_ones))
 def high_bits(text: Bytes, at: int) -> np.uint64:
     """Mark the bytes from `at` on that are not ASCII."""
     return _high_bits(text, at, 0)
+
+
+@inlined
+def blanks(text: Bytes, at: int) -> np.uint64:
+    """Mark the bytes from `at` on that are ASCII white space."""
+    return _blanks(text, at, 0)
 
 
 @inlined

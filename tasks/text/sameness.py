@@ -4,11 +4,12 @@ import numpy as np
 import polars as pl
 
 from tasks.text.arrow import Bytes, Hashes, Offsets, buffers
+from tasks.text.blocks import BLOCK, HIGHEST, NONE, ONE, blanks, first_bits, put_places
 from tasks.text.classes import INNER, SPACE, Classes, Lower, decode, table
 from tasks.text.hashing import GOLDEN, PRIME, hash_bytes, mix
 from tasks.text.kernel import inlined, kernel
 from tasks.text.lexicon import hash_folded
-from tasks.text.scratch import Scratch, after, before, largest
+from tasks.text.scratch import Scratch, after, before, largest, load_ascii
 from tasks.text.shingles import WordRoom, word_room, words_in
 
 COMPOSED = (
@@ -108,11 +109,44 @@ def same_in(size: int, words: int, lower: Lower, room: WordRoom) -> np.uint64:
 
 
 @kernel
+def _runs_of_ascii(text: Bytes, size: int, starts: Offsets, ends: Offsets) -> int:
+    """Write where the runs between white space start and end; their number is given."""
+    count = ended = 0
+    inside = NONE
+    for at in range(0, size + 1, BLOCK):
+        said = ~blanks(text, at) & first_bits(size - at)
+        behind = (said << ONE) | inside
+        count = put_places(said & ~behind, at, starts, count)
+        ended = put_places(~said & behind, at, ends, ended)
+        inside = said >> HIGHEST
+    return count
+
+
+@kernel
+def _same_ascii(size: int, lower: Lower, room: WordRoom) -> np.uint64:
+    """Give what `same_in` gives of the ASCII text that stands in the room, of which nothing is classed."""
+    text, starts, ends = room.held.text, room.starts, room.ends
+    total, told = GOLDEN, False
+    for run in range(_runs_of_ascii(text, size, starts, ends)):
+        first, last = starts[run], ends[run]
+        while first < last and _opens(int(text[first])):
+            first += 1
+        while last > first and _ends(int(text[last - 1])):
+            last -= 1
+        if last > first:
+            total, told = _told(total, hash_folded(text, first, last, lower, True)[0]), True
+    return mix(total) if told else hash_bytes(text, 0, size)
+
+
+@kernel
 def _all_same(data: Bytes, offsets: Offsets, classes: Classes, lower: Lower) -> Hashes:
     room, out = word_room(largest(offsets)), np.empty(len(offsets) - 1, np.uint64)
     for i in range(len(out)):
-        words = words_in(data, offsets[i], offsets[i + 1], classes, lower, room)
-        out[i] = same_in(offsets[i + 1] - offsets[i], words, lower, room)
+        start, end = offsets[i], offsets[i + 1]
+        if load_ascii(data, start, end, room.held):
+            out[i] = _same_ascii(end - start, lower, room)
+        else:
+            out[i] = same_in(end - start, words_in(data, start, end, classes, lower, room), lower, room)
     return out
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.text.arrow import Bytes, Offsets
-from tasks.text.blocks import BLOCK, high_bits, make_small, mark_ascii
+from tasks.text.blocks import BLOCK, NONE, high_bits, make_small, mark_ascii
 from tasks.text.classes import INNER, SPACE, Classes, decode
 from tasks.text.eights import copy
 from tasks.text.kernel import kernel
@@ -41,6 +41,19 @@ def load_words(data: Bytes, start: int, end: int, classes: Classes, room: Scratc
     classed(end - start, classes, room, words_alone=True)
     for at in range(0, end - start, BLOCK):
         make_small(room.text, at)
+
+
+@kernel
+def load_ascii(data: Bytes, start: int, end: int, room: Scratch) -> bool:
+    """Copy a text, its ASCII letters as small ones, and tell whether it is all ASCII; nothing is classed."""
+    size, text = end - start, room.text
+    copy(text, 0, data, start, size)
+    text[size : size + PAD] = 0
+    high = NONE
+    for at in range(0, size, BLOCK):
+        high |= high_bits(text, at)
+        make_small(text, at)
+    return bool(high == NONE)
 
 
 @kernel

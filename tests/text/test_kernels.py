@@ -257,6 +257,12 @@ def test_texts_that_differ_in_their_dress_share_an_exact_hash(told: list[tuple[s
     assert plain == dressed != other
 
 
+@settings(max_examples=EXAMPLES)
+@given(st.lists(st.text(st.characters(max_codepoint=127), max_size=150) | st.text(st.sampled_from("aB .,\"'!?\n\t\x1c-$2é\u3000"), max_size=150), min_size=1, max_size=5))  # fmt: skip
+def test_the_exact_hash_is_the_same_with_bands_and_without(texts: list[str]) -> None:
+    assert same_hash(pl.Series(texts)).to_list() == band_keys(pl.Series(texts), 4, 2)[2].tolist()
+
+
 def test_of_the_classes_of_ascii_those_that_words_ask_for_are_found_without_a_table() -> None:
     classes, asked = table()[0], WORD | SPACE | ALONE | INNER
     text = np.concatenate([np.arange(128, dtype=np.uint8), np.frombuffer(("a" * 70 + "é字 B" * 20 + "Z").encode(), np.uint8)])

@@ -177,8 +177,14 @@ class Dedup(BarrierStep):
         return settled if self.conflicts is None else _at_odds(settled, rows, order, drop=self.conflicts == "drop")
 
 
+ALIKE = 8
+"""The rank of rows of which neither a split nor a maker is known."""
+
+
 def keeper_rank(columns: Sequence[str]) -> pl.Expr:
     """Give the rank of rows as keepers, the lower the better: test before validation before train, human before rule before model."""
+    if "split" not in columns and "generator" not in columns:
+        return pl.lit(ALIKE, dtype=pl.Int32)
     split = pl.col("split") if "split" in columns else pl.lit(None, dtype=pl.String)
     maker = pl.col("generator").str.head(4) if "generator" in columns else pl.lit(None, dtype=pl.String)
     made = maker.replace_strict({"huma": 0, "rule": 1}, default=2, return_dtype=pl.Int32)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tasks.dedup.comparison import by_standing, met, places
 from tasks.dedup.near import Near
-from tasks.dedup.step import Dedup
+from tasks.dedup.step import Dedup, keeper_rank
 from tasks.errors import GateError
 from tasks.frames import conform
 from tasks.selection import Select, apportioned
@@ -317,6 +317,14 @@ def test_strictly_a_row_goes_only_where_it_resembles_the_kept_one() -> None:
         sets = shingle_sets(pl.Series([texts[one], texts[other]]))
         assert jaccard(sets, np.array([0]), np.array([1]))[0] == pytest.approx(said)
         assert said >= 0.75
+
+
+def test_rows_of_which_nothing_is_known_rank_alike_whether_the_columns_are_there_or_not() -> None:
+    bare = pl.DataFrame({"id": ["a"]})
+    empty = bare.with_columns(split=pl.lit(None, pl.String), generator=pl.lit(None, pl.String))
+    ranks = [frame.select(rank=keeper_rank(frame.columns)) for frame in (bare, empty)]
+    assert ranks[0].equals(ranks[1])
+    assert ranks[0].schema == ranks[1].schema
 
 
 def test_in_a_large_bucket_rows_are_compared_with_the_first_and_their_neighbours() -> None:

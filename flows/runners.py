@@ -23,8 +23,8 @@ from tasks.abreast import share_cores
 from tasks.notices import listen
 from tasks.store.commit import Done
 
-WORKER_BYTES = 750_000_000
-"""Memory that `--memory` grants each worker."""
+WORKER_BYTES = 850_000_000
+"""Memory that `--memory` grants each worker, with its share of what the process that leads them needs."""
 HERE = ("model", "ask-vectors", "list", "fetch", "earlier")
 """Kinds of jobs that only the flow's own process may do: they speak to the world."""
 

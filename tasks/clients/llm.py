@@ -127,6 +127,7 @@ class Endpoint:
                 rate.refuse(turn, time.monotonic(), self._told_to_wait(error.response.headers))
                 continue
             except (openai.APIError, TimeoutError, ValueError) as error:
+                rate.answer(turn, time.monotonic())
                 kind = self._class_of(error)
             else:
                 rate.answer(turn, time.monotonic())

@@ -21,7 +21,7 @@ STEP, STEADY_SECONDS = 0.25, 10.0
 SHORTEST_SECONDS = 1.0
 """Limits are of a second or of more: what was answered in less tells no higher rate than in so much."""
 RETRY_SECONDS, MOST_RETRY_SECONDS = 1.0, 60.0
-"""The wait after a refusal that names none; each further one in a row doubles it."""
+"""The wait after a refusal that names none; it is doubled by each further time in a row that the gate is shut, not by each call."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Rate:
     def refuse(self, turn: Turn, now: float, seconds: float | None) -> None:
         """Shut the gate for so many seconds; of several calls that were under way the first one tells the rate."""
         with self._lock:
-            self._in_a_row += 1
+            self._in_a_row += turn.shut == self._shut
             wait = min(RETRY_SECONDS * 2 ** min(self._in_a_row - 1, 20), MOST_RETRY_SECONDS) if seconds is None else seconds
             self._open_at = max(self._open_at, now + wait)
             if turn.shut == self._shut:
@@ -117,7 +117,7 @@ class Rate:
         return max(rate for _, rate in self._sure)
 
     def answer(self, turn: Turn, now: float) -> None:
-        """Note that a call was answered: the next refusal is the first in a row."""
+        """Note that a call was not refused, whatever else became of it: the next refusal is the first in a row."""
         with self._lock:
             self._in_a_row = 0
             if turn.shut == self._shut:

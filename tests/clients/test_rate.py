@@ -1,12 +1,16 @@
 """Rates: limits of many kinds played in a time of their own, and what comes through in how long."""
 
+import email.utils
 import heapq
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tasks.clients.llm import Endpoint, Model
 from tasks.clients.rate import Rate, Turn
+from tasks.errors import ModelError
 
 Limit = Callable[[float], float | None]
 """Given the time of a call, the seconds after which it may come again; None where it is answered."""
@@ -139,6 +143,32 @@ def test_tokens_of_a_minute_are_spread_too() -> None:
         taken = rate.take(now, 500)
         now, sent = (now, sent + 1) if isinstance(taken, Turn) else (now + taken, sent)
     assert sent in (11, 12)
+
+
+def test_calls_refused_together_shut_the_gate_once() -> None:
+    rate = Rate()
+    turns = [turn for turn in (rate.take(0.0) for _ in range(8)) if isinstance(turn, Turn)]
+    assert len(turns) == 8
+    for turn in turns:
+        rate.refuse(turn, 0.1, None)
+    assert rate.take(0.1) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [({"retry-after": "7"}, 7), ({"retry-after": "0"}, 0.05), ({"retry-after-ms": "250", "retry-after": "1"}, 0.25), ({}, None), ({"retry-after": "soon"}, None), ({"retry-after": "inf"}, None)],
+)  # fmt: skip
+def test_the_time_of_a_refusal_is_read(headers: dict[str, str], seconds: float | None) -> None:
+    endpoint = Endpoint("w", Model(model="m", url="http://127.0.0.1:1/v1"))
+    assert endpoint._told_to_wait(headers) == seconds
+
+
+def test_a_refusal_until_a_date_is_waited_for_and_one_of_days_ends_the_build() -> None:
+    endpoint = Endpoint("w", Model(model="m", url="http://127.0.0.1:1/v1"))
+    told = endpoint._told_to_wait({"retry-after": email.utils.format_datetime(datetime.now(UTC) + timedelta(seconds=90))})
+    assert told == pytest.approx(90, abs=3)
+    with pytest.raises(ModelError, match="asks to wait 86,400 seconds"):
+        endpoint._told_to_wait({"retry-after": "86400"})
 
 
 def test_a_refusal_that_names_no_time_waits_longer_each_time() -> None:

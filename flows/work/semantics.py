@@ -172,22 +172,23 @@ class _Kept:
     def __init__(self, *, all_pairs: bool) -> None:
         schema = {"left": pl.UInt64, "right": pl.UInt64, "similarity": pl.Float64, "first": pl.UInt64, "second": pl.UInt64}
         self._held = [pl.DataFrame(schema=schema)]
-        self._most = None if all_pairs else MOST_PAIRS
+        self._all = all_pairs
         self._thin = False
+        self._room = MOST_PAIRS
 
     def add(self, pairs: pl.DataFrame) -> None:
         """Add pairs: `left`, `right`, `similarity`, and `first` and `second`, the orders of their rows, the lower one first."""
         self._held.append(pairs)
-        if sum(frame.height for frame in self._held) > (self._most or MOST_PAIRS):
+        if sum(frame.height for frame in self._held) > self._room:
             self._settle()
 
     def _settle(self) -> None:
         held = pl.concat(self._held).unique()
-        if self._most is not None and (self._thin or held.height > self._most):
+        if not self._all and (self._thin or held.height > MOST_PAIRS):
             self._thin = True
             held = held.sort(pl.col("similarity"), "first", "second", "left", "right", descending=[True, False, False, False, False])
             held = held.filter(pl.Series(spanning(held["left"].to_numpy(), held["right"].to_numpy())))
-        self._held = [held]
+        self._held, self._room = [held], max(MOST_PAIRS, 2 * held.height)
 
     def pairs(self) -> pl.DataFrame:
         """Give the pairs, each once."""

@@ -104,7 +104,7 @@ def _punctuation(found: re.Match[str], lot: Random) -> str:
 
 
 def speech(text: str, rate: float, lot: Random) -> str:
-    """Mishear words of what a speech recogniser wrote: words that sound alike, hesitation, words twice or not at all."""
+    """Mishear words of what a speech recogniser wrote: words that sound alike, hesitation, words twice or broken off."""
     return changed(text, SPOKEN, rate, lot, _speech)
 
 
@@ -145,11 +145,11 @@ def _markup(found: re.Match[str], lot: Random) -> str:
     mark = found[0]
     if mark.startswith("<") and len(mark) > 1:
         return lot.choice((mark[:-1], "", mark.replace("<", "&lt;").replace(">", "&gt;"), mark + mark))
-    if mark in "&<>" and mark:
-        return {"&": "&amp;amp;", "<": "&lt;", ">": "&gt;"}[mark]
+    if mark in ENTITIES:
+        return ENTITIES[mark]
     if mark == " ":
         return lot.choice(STRAYS)
-    return lot.choice(("", mark * 2)) if mark else lot.choice(("<p>", "## ", "> ", '<div class="">'))
+    return lot.choice(("", mark * 2)) if mark else lot.choice(OPENED)
 
 
 def mojibake(text: str, lot: Random) -> str:

@@ -22,7 +22,7 @@ from flows.progress import Quiet, rows_table, steps_table, watcher
 from flows.publish import Published, publish
 from flows.reader import read_recipe, warnings
 from flows.rim import Exit, guarded, parse_bytes
-from flows.runners import WORKER_BYTES, interruptible, pool, worker_count
+from flows.runners import LEAST_BYTES, interruptible, pool, worker_count
 from flows.sampling import expected_rows
 from flows.scene import Result
 from flows.walk import Execute, survey, walk
@@ -67,8 +67,8 @@ def prepared(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options
     checked = read_recipe(recipe, (*options.sets, *_limits(recipe, options)))
     if options.workers is not None and options.workers < 1:
         raise usage("must be at least 1", place="--workers", value=str(options.workers))
-    if options.memory_bytes is not None and options.memory_bytes < WORKER_BYTES:
-        raise usage(f"is less than one worker needs ({WORKER_BYTES // 10**6} MB)", place="--memory", value=str(options.memory_bytes))
+    if options.memory_bytes is not None and options.memory_bytes < LEAST_BYTES:
+        raise usage(f"is less than a build needs ({LEAST_BYTES // 10**6} MB)", place="--memory", value=str(options.memory_bytes))
     name, _, _ = options.runner.partition("=")
     if name not in RUNNERS:
         raise usage("is no runner", f"One of: {', '.join(RUNNERS)}.", place="--runner", value=options.runner)

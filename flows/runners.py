@@ -23,8 +23,10 @@ from tasks.abreast import share_cores
 from tasks.notices import listen
 from tasks.store.commit import Done
 
-WORKER_BYTES = 850_000_000
-"""Memory that `--memory` grants each worker, with its share of what the process that leads them needs."""
+LEAST_BYTES = 750_000_000
+"""Memory below which `--memory` is refused: a build in one process."""
+LEADER_BYTES, WORKER_BYTES = 450_000_000, 700_000_000
+"""Memory that `--memory` grants the process that leads several workers, and each of these."""
 HERE = ("model", "ask-vectors", "list", "fetch", "earlier")
 """Kinds of jobs that only the flow's own process may do: they speak to the world."""
 
@@ -35,7 +37,7 @@ CLUSTERS = ("dask", "ray")
 def worker_count(workers: int | None, memory_bytes: int | None) -> int:
     """Give how many workers to use: as asked, or one a core, and no more than the memory allows."""
     count = workers or os.cpu_count() or 1
-    return max(1, min(count, memory_bytes // WORKER_BYTES)) if memory_bytes else count
+    return max(1, min(count, (memory_bytes - LEADER_BYTES) // WORKER_BYTES)) if memory_bytes else count
 
 
 class Pool:

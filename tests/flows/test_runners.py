@@ -143,7 +143,8 @@ def test_a_direct_build_is_quick_to_begin(notes: Path) -> None:
 
 def test_workers_are_as_many_as_memory_allows() -> None:
     assert worker_count(8, parse_bytes("1.5GB")) == 1
-    assert worker_count(8, parse_bytes("1.7GB")) == 2
+    assert worker_count(8, parse_bytes("1.9GB")) == 2
+    assert worker_count(8, parse_bytes("4GB")) == 5
     assert worker_count(8, 10) == 1
     assert worker_count(3, None) == 3
     with pytest.raises(RecipeError):

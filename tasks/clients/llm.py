@@ -1,22 +1,19 @@
 """One client for OpenAI-compatible endpoints: one gate for all calls, retries by class of failure."""
 
 import asyncio
-import email.utils
-import math
 import os
 import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from pydantic import Field
 
-from tasks.clients.rate import Rate, rate_of
+from tasks.clients.completions import CutStream, Dialect, answer_of, is_filtered, retry_after, streamed
+from tasks.clients.model import Answer, Model, Prices, Request, estimate
 from tasks.errors import ModelError, usage
-from tasks.settings import Settings
 
 if TYPE_CHECKING:
     import openai
@@ -26,70 +23,11 @@ FIRST_ATTEMPTS = 3
 """Attempts to connect after which an endpoint that never answered is given up."""
 MAX_WAIT_SECONDS = 3600.0
 """An endpoint that tells to wait longer is given up for this build; what it answered is kept."""
-REFUSED = "refused"
-"""The class of a call that the endpoint would not answer however often it is sent."""
-Price = Annotated[float, Field(ge=0)]
-
-
-class Prices(Settings):
-    """US dollars per million tokens."""
-
-    input: Price = 0.0
-    output: Price = 0.0
-
-
-class Model(Settings):
-    """A model behind an OpenAI-compatible endpoint, referred to by its name in the recipe.
-
-    ```yaml
-    models:
-      writer: {model: qwen3-32b, url: "http://127.0.0.1:8000/v1"}
-      critic: {model: gpt-5-mini, url: "https://api.openai.com/v1", key: OPENAI_API_KEY, price: {input: 0.25, output: 2.0}}
-    ```
-
-    All calls to one model take turns. A refused call (429) makes all wait until the time that the endpoint names, costs no attempt,
-    and tells the rate that is kept from then on, unless one is given here.
-    """
-
-    model: Annotated[str, Field(min_length=1)]
-    """The model's name at the endpoint."""
-    url: Annotated[str, Field(pattern=r"^https?://")]
-    """Base URL, as in `https://api.openai.com/v1`."""
-    key: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    """Name of the environment variable that holds the key; never the key itself."""
-    price: Prices | None = None
-    """What tokens cost; needed for a budget in dollars."""
-    context: Annotated[int, Field(ge=256)] | None = None
-    """Tokens of the context window."""
-    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
-    """Requests that the endpoint allows in a minute; learnt from its refusals where it is not given."""
-    tokens_per_minute: Annotated[float, Field(gt=0)] | None = None
-    """Tokens of questions and answers that it allows in a minute."""
-
-    @property
-    def rate(self) -> Rate:
-        """The turns that all calls of this process to the model take."""
-        return rate_of(self.url, self.model, self.requests_per_minute, self.tokens_per_minute)
-
-
-@dataclass(frozen=True)
-class Request:
-    """One call: messages and parameters; `sample` tells equal calls apart."""
-
-    messages: tuple[Mapping[str, str], ...]
-    parameters: Mapping[str, Any]
-    sample: int = 0
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back, or the class of the failure that no retry mended."""
-
-    text: str = ""
-    finish: str = ""
-    input_tokens: int = 0
-    output_tokens: int = 0
-    failure: str = ""
+FILTERED, REFUSED = "filtered", "refused"
+"""Classes of calls that the endpoint would not answer however often they are sent."""
+TIMEOUT, CONNECTION, CUT_STREAM, BROKEN = "timeout", "connection", "cut stream", "broken answer"
+SERVER, RATE = "server error", "rate limit"
+__all__ = ["Answer", "Endpoint", "Model", "Prices", "Request", "estimate"]
 
 
 @dataclass
@@ -101,13 +39,15 @@ class Endpoint:
     concurrency: int = 8
     timeout_seconds: float = 120.0
     failures: Counter[str] = field(default_factory=Counter)
+    """Failed calls by class, those that a retry mended among them."""
     requests: int = 0
     answered: bool = False
+    dialect: Dialect = field(default_factory=Dialect)
     _client: "openai.AsyncOpenAI | None" = None
 
     async def ask(self, request: Request) -> Answer:
         """Send one request; waiting at the gate uses up no attempt."""
-        worst = estimate(request.messages) + int(request.parameters.get("max_tokens", 0))
+        worst = estimate(request.messages) + int(request.parameters.get("max_tokens", 0)) + self.model.thinking
         return await self._tried(lambda: self._send(request), worst)
 
     async def embed(self, texts: Sequence[str]) -> Answer:
@@ -118,15 +58,16 @@ class Endpoint:
         import openai
 
         attempt, rate = 0, self.model.rate
+        broken: tuple[type[Exception], ...] = (openai.APIError, *_transport(), TimeoutError, ValueError, AttributeError, TypeError)
         while True:
             turn = await rate.turn(tokens)
             try:
                 answer = await send()
             except openai.RateLimitError as error:
-                self.failures["rate limit"] += 1
+                self.failures[RATE] += 1
                 rate.refuse(turn, time.monotonic(), self._told_to_wait(error.response.headers))
                 continue
-            except (openai.APIError, TimeoutError, ValueError) as error:
+            except broken as error:
                 rate.answer(turn, time.monotonic())
                 kind = self._class_of(error)
             else:
@@ -134,7 +75,7 @@ class Endpoint:
                 return answer
             self.failures[kind] += 1
             attempt += 1
-            if kind == REFUSED or self._given_up(kind, attempt):
+            if kind in (REFUSED, FILTERED) or self._given_up(kind, attempt):
                 return Answer(failure=kind)
             await asyncio.sleep(min(0.5 * 2**attempt, 20) * random.uniform(0.7, 1.3))
 
@@ -142,23 +83,27 @@ class Endpoint:
         """Name the class of a failed call; ModelError where no other call would do better."""
         import openai
 
-        if isinstance(error, (openai.APITimeoutError, TimeoutError)):
-            return "timeout"
-        if isinstance(error, openai.APIConnectionError):
-            return "connection"
-        if isinstance(error, openai.InternalServerError):
-            return "server error"
-        if not isinstance(error, openai.APIStatusError):
-            return "broken answer"
+        if isinstance(error, openai.APIStatusError):
+            return self._class_of_status(error)
+        classes: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+            ((openai.APITimeoutError, TimeoutError), TIMEOUT),
+            ((openai.APIConnectionError,), CONNECTION),
+            ((CutStream, *_transport()), CUT_STREAM),
+        )
+        return next((kind for types, kind in classes if isinstance(error, types)), BROKEN)
+
+    def _class_of_status(self, error: "openai.APIStatusError") -> str:
+        if error.status_code >= 500 or error.status_code in (408, 409, 425):
+            return SERVER
         if error.status_code in (401, 403, 404):
             raise ModelError(
                 f"models.{self.name}: {self.model.url} answered {error.status_code}. Check the url, the model's name and the key."
             ) from error
-        return REFUSED
+        return FILTERED if is_filtered(_complaint(error)) else REFUSED
 
     def _given_up(self, kind: str, attempt: int) -> bool:
         """Tell whether a call is not tried again; ModelError where nothing has ever answered."""
-        if kind == "connection" and not self.answered and attempt >= FIRST_ATTEMPTS:
+        if kind == CONNECTION and not self.answered and attempt >= FIRST_ATTEMPTS:
             raise ModelError(f"models.{self.name}: nothing answers at {self.model.url}. Start the server, or correct the url.")
         return attempt >= ATTEMPTS
 
@@ -169,7 +114,7 @@ class Endpoint:
 
     def _told_to_wait(self, headers: Mapping[str, str]) -> float | None:
         """Give the seconds of a refusal, None where it tells none; ModelError where they are too many to be waited for."""
-        seconds = _retry_after(headers)
+        seconds = retry_after(headers)
         if seconds is not None and seconds > MAX_WAIT_SECONDS:
             raise ModelError(
                 f"models.{self.name}: {self.model.url} asks to wait {seconds:,.0f} seconds. Run again then: what was answered is kept."
@@ -177,26 +122,39 @@ class Endpoint:
         return seconds
 
     async def _send(self, request: Request) -> Answer:
+        """Send a call; one that the endpoint complains of is sent again at once in the words that it knows."""
+        import openai
+
+        while True:
+            told = self.dialect.parameters(request, self.model)
+            try:
+                answer = await asyncio.wait_for(self._sent(request, told), self.timeout_seconds)
+            except openai.APIStatusError as error:
+                self.answered = True
+                if error.status_code not in (400, 422) or is_filtered(_complaint(error)):
+                    raise
+                if not self.dialect.learnt(_complaint(error), told):
+                    raise
+                self.failures[REFUSED] += 1
+            else:
+                self.dialect.understood(told)
+                return answer
+
+    async def _sent(self, request: Request, told: Mapping[str, Any]) -> Answer:
         self.requests += 1
-        client = self._connected()
-        plain: Any = list(request.messages)
-        made: Any = client.chat.completions.create(model=self.model.model, messages=plain, **request.parameters)
-        response = await asyncio.wait_for(made, self.timeout_seconds)
+        completions: Any = self.connected().chat.completions
+        asked = {"model": self.model.model, "messages": list(request.messages), **told}
+        if self.model.stream:
+            async with await completions.create(**asked) as chunks:
+                self.answered = True
+                return await streamed(aiter(chunks), request)
+        raw = await completions.with_raw_response.create(**asked)
         self.answered = True
-        if not response.choices:
-            raise ValueError("an answer without choices")
-        choice, spent = response.choices[0], response.usage
-        text = choice.message.content or ""
-        return Answer(
-            text,
-            choice.finish_reason or "stop",
-            spent.prompt_tokens if spent else estimate(request.messages),
-            spent.completion_tokens if spent else len(text) // 4,
-        )
+        return answer_of(raw.content, request)
 
     async def _send_texts(self, texts: Sequence[str]) -> Answer:
         self.requests += 1
-        made: Any = self._connected().embeddings.create(model=self.model.model, input=list(texts), encoding_format="float")
+        made: Any = self.connected().embeddings.create(model=self.model.model, input=list(texts), encoding_format="float")
         response = await asyncio.wait_for(made, self.timeout_seconds)
         self.answered = True
         vectors = [held.embedding for held in sorted(response.data, key=lambda held: held.index)]
@@ -205,7 +163,8 @@ class Endpoint:
         spent = response.usage.prompt_tokens if response.usage else estimate([{"content": text} for text in texts])
         return Answer(orjson.dumps(vectors).decode(), "stop", spent)
 
-    def _connected(self) -> "openai.AsyncOpenAI":
+    def connected(self) -> "openai.AsyncOpenAI":
+        """Give the client, made when it is first needed."""
         import openai
 
         if self._client is None:
@@ -221,21 +180,13 @@ class Endpoint:
         return self._client
 
 
-def estimate(messages: Sequence[Mapping[str, str]]) -> int:
-    """Estimate the tokens of messages from above: one for three bytes, and ten a message."""
-    return sum(len(message["content"].encode()) // 3 + 10 for message in messages)
+def _transport() -> tuple[type[Exception], ...]:
+    """Give the errors of a connection that breaks while an answer comes."""
+    import httpx2
+
+    return (httpx2.TransportError, httpx2.StreamError)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read how long to wait, in seconds or until a date; None where neither is told."""
-    told, exactly = headers.get("retry-after", ""), headers.get("retry-after-ms", "")
-    if exactly.isdecimal():
-        return max(int(exactly) / 1000, 0.05)
-    try:
-        return max(float(told), 0.05) if math.isfinite(float(told)) else None
-    except ValueError:
-        pass
-    try:
-        return max(email.utils.parsedate_to_datetime(told).timestamp() - time.time(), 0.05)
-    except ValueError:
-        return None
+def _complaint(error: "openai.APIStatusError") -> str:
+    """Give what an endpoint says of a call that it refuses."""
+    return f"{error.message} {error.body}"[:2000]

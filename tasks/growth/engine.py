@@ -73,7 +73,7 @@ class Asking:
     async def _answer(self, request: Request) -> Answer | None:
         key = request_key(self._endpoint.name, self._endpoint.model, request)
         known = self._ledger.get(key)
-        worst = self._purse.cost(estimate(request.messages), int(request.parameters["max_tokens"]))
+        worst = self._purse.cost(estimate(request.messages), int(request.parameters["max_tokens"]) + self._endpoint.model.thinking)
         if known is not None:
             self._book(known, cached=True)
             self._purse.reserve(0)

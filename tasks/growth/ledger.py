@@ -23,7 +23,8 @@ SEGMENT = 50
 
 def request_key(name: str, model: Model, request: Request) -> str:
     """Hash what an answer depends on; not the address, so that another port pays nothing."""
-    return digest(name, model.model, list(request.messages), dict(request.parameters), request.sample)
+    form = [dict(request.schema)] if request.schema else []
+    return digest(name, model.model, list(request.messages), dict(request.parameters), request.sample, *form)
 
 
 class Ledger:

@@ -287,7 +287,7 @@ def test_no_call_is_made_while_the_gate_is_shut() -> None:
 
         async def ask() -> list[Answer]:
             nonlocal begun
-            held._connected()
+            held.connected()
             begun = time.monotonic()
             try:
                 return [await held.ask(Request(({"role": "user", "content": str(n)},), {"max_tokens": 5})) for n in range(4)]

@@ -1,0 +1,119 @@
+"""What an OpenAI-compatible server says: whole or piece by piece, and its complaints."""
+
+import email.utils
+import math
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import orjson
+
+from tasks.clients.model import Answer, Model, Request, estimate
+
+OPTIONAL = ("response_format", "temperature", "top_p", "presence_penalty", "frequency_penalty", "stream_options")
+"""Parameters without which a call still makes sense."""
+
+
+class CutStream(ValueError):
+    """A stream that ended before its answer did."""
+
+
+def answer_of(data: bytes, request: Request) -> Answer:
+    """Read the body of an answer; ValueError where it is none."""
+    body = orjson.loads(data)
+    if not isinstance(body, dict) or not isinstance(body.get("choices"), list) or not body["choices"]:
+        raise ValueError("an answer without choices")
+    choice = body["choices"][0]
+    message = choice.get("message") or {}
+    return _answer(_text(message.get("content")), choice.get("finish_reason"), body.get("usage"), request)
+
+
+async def streamed(chunks: AsyncIterator[Any], request: Request) -> Answer:
+    """Gather an answer from its pieces; CutStream where the end is missing."""
+    pieces, finish, usage = [], None, None
+    async for chunk in chunks:
+        if chunk.usage:
+            usage = chunk.usage.model_dump()
+        for choice in chunk.choices or ():
+            pieces.append(_text(choice.delta.content) if choice.delta else "")
+            finish = choice.finish_reason or finish
+    if finish is None:
+        raise CutStream("a stream that ended before its answer did")
+    return _answer("".join(pieces), finish, usage, request)
+
+
+def _text(content: Any) -> str:
+    """Give the words of an answer: some servers send a list of parts."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
+
+
+def _answer(text: str, finish: Any, usage: Any, request: Request) -> Answer:
+    told = usage if isinstance(usage, dict) else {}
+    asked, said = told.get("prompt_tokens"), told.get("completion_tokens")
+    return Answer(
+        text,
+        str(finish or "stop"),
+        asked if isinstance(asked, int) else estimate(request.messages),
+        said if isinstance(said, int) else len(text.encode()) // 3,
+    )
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read how long to wait, in seconds or until a date; None where neither is told."""
+    told, exactly = headers.get("retry-after", ""), headers.get("retry-after-ms", "")
+    if exactly.isdecimal():
+        return max(int(exactly) / 1000, 0.05)
+    try:
+        return max(float(told), 0.05) if math.isfinite(float(told)) else None
+    except ValueError:
+        pass
+    try:
+        return max(email.utils.parsedate_to_datetime(told).timestamp() - time.time(), 0.05)
+    except ValueError:
+        return None
+
+
+def is_filtered(complaint: str) -> bool:
+    """Tell whether a refused call was refused for what it says."""
+    return bool(re.search(r"content[ _-]?(filter|policy|management)|moderat|safety system", complaint, re.IGNORECASE))
+
+
+class Dialect:
+    """Which parameters an endpoint takes: it is spoken to in full until it complains."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str | None] = {}
+        self._proved = False
+
+    def parameters(self, request: Request, model: Model) -> dict[str, Any]:
+        """Give the parameters of a call as this endpoint wants them."""
+        told: dict[str, Any] = dict(request.parameters) | (
+            {"stream": True, "stream_options": {"include_usage": True}} if model.stream else {}
+        )
+        if "max_tokens" in told:
+            told["max_tokens"] += model.thinking
+        if request.schema is not None:
+            told["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": request.schema}}
+        named = {self._names.get(name, name): value for name, value in told.items()}
+        return {name: value for name, value in named.items() if name is not None}
+
+    def understood(self, sent: Mapping[str, Any]) -> None:
+        """Note what an endpoint took without complaint."""
+        self._proved = self._proved or "response_format" in sent
+
+    def learnt(self, complaint: str, sent: Mapping[str, Any]) -> bool:
+        """Learn from a complaint; tell whether the call is worth sending again, in other words.
+
+        Where a form of answer was never taken, any complaint may be of a server that does not know what a schema is.
+        """
+        if "max_tokens" in sent and "max_completion_tokens" in complaint:
+            self._names["max_tokens"] = "max_completion_tokens"
+            return True
+        unknown = [name for name in OPTIONAL if name in sent and name in complaint]
+        if "response_format" in sent and (not self._proved or re.search(r"json_schema|schema|structured|grammar|guided", complaint)):
+            unknown = unknown or ["response_format"]
+        self._names |= dict.fromkeys(unknown)
+        return bool(unknown)

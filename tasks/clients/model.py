@@ -1,0 +1,85 @@
+"""Models behind OpenAI-compatible endpoints: their settings, what they are asked, and what they answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from tasks.clients.rate import Rate, rate_of
+from tasks.settings import Settings
+
+Price = Annotated[float, Field(ge=0)]
+
+
+class Prices(Settings):
+    """US dollars per million tokens."""
+
+    input: Price = 0.0
+    output: Price = 0.0
+
+
+class Model(Settings):
+    """A model behind an OpenAI-compatible endpoint, referred to by its name in the recipe.
+
+    ```yaml
+    models:
+      writer: {model: qwen3-32b, url: "http://127.0.0.1:8000/v1"}
+      critic: {model: gpt-5-mini, url: "https://api.openai.com/v1", key: OPENAI_API_KEY, price: {input: 0.25, output: 2.0}}
+    ```
+
+    All calls to one model take turns. A refused call (429) makes all wait until the time that the endpoint names, costs no attempt,
+    and tells the rate that is kept from then on, unless one is given here. A parameter that the endpoint does not know
+    (`response_format`, `temperature`, `max_tokens` where it wants `max_completion_tokens`) is left out or renamed after its first
+    complaint.
+    """
+
+    model: Annotated[str, Field(min_length=1)]
+    """The model's name at the endpoint."""
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    """Base URL, as in `https://api.openai.com/v1`."""
+    key: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    """Name of the environment variable that holds the key; never the key itself."""
+    price: Prices | None = None
+    """What tokens cost; needed for a budget in dollars."""
+    context: Annotated[int, Field(ge=256)] | None = None
+    """Tokens of the context window."""
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+    """Requests that the endpoint allows in a minute; learnt from its refusals where it is not given."""
+    tokens_per_minute: Annotated[float, Field(gt=0)] | None = None
+    """Tokens of questions and answers that it allows in a minute."""
+    stream: bool = False
+    """Have answers sent piece by piece: for gateways that close connections over which nothing comes for long."""
+    thinking: Annotated[int, Field(ge=0)] = 0
+    """Tokens that the model may think with besides those of its answer."""
+
+    @property
+    def rate(self) -> Rate:
+        """The turns that all calls of this process to the model take."""
+        return rate_of(self.url, self.model, self.requests_per_minute, self.tokens_per_minute)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call: messages and parameters; `sample` tells equal calls apart, `schema` is a JSON Schema of the answer."""
+
+    messages: tuple[Mapping[str, str], ...]
+    parameters: Mapping[str, Any]
+    sample: int = 0
+    schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, or the class of the failure that no retry mended."""
+
+    text: str = ""
+    finish: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    failure: str = ""
+
+
+def estimate(messages: Sequence[Mapping[str, str]]) -> int:
+    """Estimate the tokens of messages from above: one for three bytes, and ten a message."""
+    return sum(len(message["content"].encode()) // 3 + 10 for message in messages)

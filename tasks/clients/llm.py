@@ -18,6 +18,8 @@ from tasks.errors import ModelError, usage
 if TYPE_CHECKING:
     import openai
 
+__all__ = ["Answer", "Endpoint", "Model", "Prices", "Request", "estimate"]
+
 ATTEMPTS = 6
 FIRST_ATTEMPTS = 3
 """Attempts to connect after which an endpoint that never answered is given up."""
@@ -27,7 +29,6 @@ FILTERED, REFUSED = "filtered", "refused"
 """Classes of calls that the endpoint would not answer however often they are sent."""
 TIMEOUT, CONNECTION, CUT_STREAM, BROKEN = "timeout", "connection", "cut stream", "broken answer"
 SERVER, RATE = "server error", "rate limit"
-__all__ = ["Answer", "Endpoint", "Model", "Prices", "Request", "estimate"]
 
 
 @dataclass

@@ -28,6 +28,7 @@ from flows.scene import Result
 from flows.walk import Execute, survey, walk
 from flows.work import fetching
 from flows.workplace import SHARD_BYTES, Site
+from tasks.clients.model import ALLOWED
 from tasks.dedup.near import Near
 from tasks.dedup.semantic import Semantic
 from tasks.errors import usage
@@ -60,6 +61,7 @@ class Options:
     offline: bool = False
     shard_bytes: int = SHARD_BYTES
     since: str = "latest"
+    ledger: str | None = None
 
 
 def prepared(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options) -> tuple[Plan, Site, Place]:
@@ -73,16 +75,30 @@ def prepared(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options
     if name not in RUNNERS:
         raise usage("is no runner", f"One of: {', '.join(RUNNERS)}.", place="--runner", value=options.runner)
     out, work = _absolute(options.out), _absolute(options.work or f"{options.out.rstrip('/')}/.work")
-    for flag, url in (("--out", out), ("--work", work)):
-        if url.partition("://")[0] in ("http", "https"):
-            raise usage("an http address cannot be written to", "Give a folder or a store such as s3://bucket/path.", place=flag, value=url)
-        if url.startswith("memory://") and name != "direct":
-            raise usage("memory:// is seen by one process only", "Use a folder, or --runner direct.", place=flag, value=url)
+    ledger = _absolute(options.ledger or os.environ.get("DARTBOARD_LEDGER") or f"{work.rstrip('/')}/ledger")
+    _check_places(name, {"--out": out, "--work": work, "--ledger": ledger})
     check_since(options.since, out, checked.name)
-    plan, site = plan_of(checked), Site(checked, work, options.offline, options.shard_bytes, out=out, since=options.since)
+    _check_models(checked)
+    plan = plan_of(checked)
+    site = Site(checked, work, options.offline, options.shard_bytes, out=out, since=options.since, ledger_url=ledger)
     site.check_inputs()
     _check_suites(checked, site)
     return plan, site, Place.at(out)
+
+
+def _check_places(runner: str, places: Mapping[str, str]) -> None:
+    for flag, url in places.items():
+        if url.partition("://")[0] in ("http", "https"):
+            raise usage("an http address cannot be written to", "Give a folder or a store such as s3://bucket/path.", place=flag, value=url)
+        if url.startswith("memory://") and runner != "direct":
+            raise usage("memory:// is seen by one process only", "Use a folder, or --runner direct.", place=flag, value=url)
+
+
+def _check_models(recipe: Recipe) -> None:
+    for name, model in recipe.models.items():
+        if not model.allowed:
+            remedy = f"Add it to the environment variable {ALLOWED}, or name another endpoint."
+            raise usage(f"is not among the URLs that {ALLOWED} allows", remedy, place=f"models.{name}.url", value=model.url)
 
 
 def _check_suites(recipe: Recipe, site: Site) -> None:
@@ -202,9 +218,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _command(parsed: argparse.Namespace) -> int:
     memory = parse_bytes(parsed.memory) if parsed.memory else None
     sets, workers = tuple(parsed.set), parsed.workers
-    options = Options(
-        parsed.out, parsed.work, sets, parsed.limit, parsed.runner, workers, memory, parsed.offline, since=parsed.since or "latest"
-    )
+    more: dict[str, Any] = {"since": parsed.since or "latest", "ledger": parsed.ledger}
+    options = Options(parsed.out, parsed.work, sets, parsed.limit, parsed.runner, workers, memory, parsed.offline, **more)
     plan, site, out = prepared(parsed.recipe, options)
     for warning in warnings(plan.recipe):
         print(f"warning: {warning}", file=sys.stderr)
@@ -316,6 +331,7 @@ def _parser() -> argparse.ArgumentParser:
     add("recipe", nargs="?", default="starter", help="a path, a URL or a built-in's name (default: starter, built offline)")
     add("--out", default="data", help="folder or store for the dataset (default: data)")
     add("--work", help="folder or store for what is computed on the way (default: OUT/.work)")
+    add("--ledger", metavar="URL", help="folder or store for the answers of models (default: $DARTBOARD_LEDGER, or WORK/ledger)")
     add(
         "--set",
         action="append",

@@ -21,7 +21,7 @@ from tasks.dedup.step import Dedup
 from tasks.edits.redact import Redact
 from tasks.errors import GateError, usage
 from tasks.filters.sieve import Filter
-from tasks.frames import DOCUMENTS, MARKS, PAIRS, SCHEMAS, UNWRITTEN
+from tasks.frames import DOCUMENTS, MARKS, PAIRS, TYPES, UNWRITTEN
 from tasks.gate import Expect
 from tasks.growth.strategy import ModelStep
 from tasks.published.layouts import laid_out
@@ -166,20 +166,22 @@ def _model(stage: Stage, scene: Scene) -> Phases:
     assert isinstance(step, ModelStep)
     if scene.site.offline:
         raise usage("asks a model, and --offline refuses the network", "Leave the step out.", place=f"steps.{name}", value=step.model)
-    model = scene.plan.recipe.models[step.model]
+    models = {each: scene.plan.recipe.models[each] for each in step.models()}
     shards = scene.shards(stage)
-    inputs = [[shard.digest for shard in shards], model.model]
-    extra = {"model": model.model_dump(mode="json")}
+    inputs = [[shard.digest for shard in shards], [model.model for model in models.values()]]
+    extra = {
+        "models": {each: model.model_dump(mode="json") for each, model in models.items()},
+        "ledger": scene.site.ledger,
+        "budget": f"{scene.plan.recipe.name}/{name}",
+        "columns": list(scene.plan.columns[name]),
+    }
     (done,) = yield [scene.site.job("model", [scene.site.call(name)], inputs, shards=shards, extra=extra)]
     told = done.report
-    asked = {key: told[key] for key in ("cost", "failures", "again")}
+    asked = {key: told[key] for key in ("cost", "failures", "unanswered", "quarantined")} | told["told"]
+    parts = {kind: addresses(scene, [done], f"{kind}.parquet") for kind in ("dropped", "quarantine")}
     report = report_of(scene, name, told["rows_in"], told["rows_out"], told["dropped"], **asked)
     partial = f"steps.{name}: {told['partial']}" if told["partial"] else ""
-    return Result(
-        (Shard(done.part("text.parquet")),),
-        reports=(report | {"parts": {"dropped": addresses(scene, [done], "dropped.parquet")}},),
-        partial=partial,
-    )
+    return Result((Shard(done.part("text.parquet")),), reports=(report | {"parts": parts},), partial=partial)
 
 
 def _sink(stage: Stage, scene: Scene) -> Phases:
@@ -222,15 +224,14 @@ def _sink(stage: Stage, scene: Scene) -> Phases:
     extra = {
         "origins": origins,
         "config": name if several else "default",
-        "schema": laid_out(_empty(scene, name, columns), step.layout, talks=talks).schema,
+        "schema": laid_out(_empty(columns), step.layout, talks=talks).schema,
         "newest": max((done.report["newest"] for done in tallies), default=""),
     }
     return Result(files=tuple(files), reports=(report_of(scene, name, rows, rows, {}, **certificate),), extra=extra | certificate)
 
 
-def _empty(scene: Scene, name: str, columns: Sequence[str]) -> pl.DataFrame:
-    types = SCHEMAS[scene.plan.kinds[name]]
-    return pl.DataFrame(schema={column: types.get(column, pl.String()) for column in columns})
+def _empty(columns: Sequence[str]) -> pl.DataFrame:
+    return pl.DataFrame(schema={column: TYPES.get(column, pl.String()) for column in columns})
 
 
 def _written(scene: Scene, name: str) -> list[str]:

@@ -40,7 +40,12 @@ def _hosted(scene: Scene, call: Call, name: str, compared: Sequence[str], shards
         )
     model = scene.plan.recipe.models[name]
     inputs = [[shard.digest for shard in shards], model.model, list(compared)]
-    extra = {"model": model.model_dump(mode="json"), "compared": list(compared)}
+    extra = {
+        "model": model.model_dump(mode="json"),
+        "compared": list(compared),
+        "ledger": scene.site.ledger,
+        "budget": f"{scene.plan.recipe.name}/{call.name}",
+    }
     (done,) = yield [scene.site.job("ask-vectors", [call], inputs, shards=tuple(shards), extra=extra)]
     partial = f"steps.{call.name}: {done.report['partial']}" if done.report["partial"] else ""
     return (done.part("hosted.parquet"),), {"cost": done.report["cost"], "failures": done.report["failures"], "partial": partial}

@@ -70,6 +70,7 @@ class Overrides(BaseModel):
     memory: str = Field(default="", title="Memory", description="For all workers, as in 4GB.")
     since: str = Field(default="latest", title="Since", description="Version whose splits are carried over: latest, a name, or none.")
     offline: bool = Field(default=False, title="Offline", description="Refuse the network.")
+    ledger: str = Field(default="", title="Ledger", description="Folder or store for the answers of models; in the work store if empty.")
 
     def options(self, out: str, limit: int | None, runner: Runner) -> Options:
         """Give the options of a build."""
@@ -77,7 +78,8 @@ class Overrides(BaseModel):
         seed = [] if self.seed is None else [f"seed={self.seed}"]
         chosen = f"{runner.value}={self.address}" if self.address else runner.value
         memory = parse_bytes(self.memory) if self.memory else None
-        return Options(out, self.work or None, (*sets, *seed), limit, chosen, self.workers, memory, self.offline, since=self.since)
+        more: dict[str, Any] = {"since": self.since, "ledger": self.ledger or None}
+        return Options(out, self.work or None, (*sets, *seed), limit, chosen, self.workers, memory, self.offline, **more)
 
 
 def _cache_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -230,6 +232,8 @@ def orchestrated(recipe: str, options: Options, watch: Quiet) -> Dataset:
         workers=options.workers,
         memory=memory,
         offline=options.offline,
+        since=options.since,
+        ledger=options.ledger or "",
     )
     token = _watch.set(watch)
     try:

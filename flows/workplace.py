@@ -36,6 +36,8 @@ class Site:
     """Where the dataset is published, and earlier versions of it are."""
     since: str = "none"
     """The version whose splits are carried over: its name, `latest` or `none`."""
+    ledger_url: str = ""
+    """Where the answers of models are kept; below the work store unless given."""
     sample: bool = False
     """Whether sources give their first shard only, to see what would come of all."""
 
@@ -43,6 +45,11 @@ class Site:
     def work(self) -> Place:
         """The work store."""
         return Place.at(self.work_url)
+
+    @property
+    def ledger(self) -> str:
+        """The address of the ledger."""
+        return self.ledger_url or f"{self.work_url.rstrip('/')}/ledger"
 
     def resolve(self, path: str) -> str:
         """Give the absolute address of a path of the recipe."""

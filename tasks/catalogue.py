@@ -17,8 +17,18 @@ from tasks.edits.redact import Redact
 from tasks.errors import usage
 from tasks.filters.sieve import Filter
 from tasks.gate import Expect
+from tasks.growth.adversarial import Adversarial
+from tasks.growth.answer import Answer
+from tasks.growth.attributes import Attributes
 from tasks.growth.backtranslate import Backtranslate
+from tasks.growth.evol_instruct import EvolInstruct
+from tasks.growth.fill import Fill
+from tasks.growth.judge import Judge
+from tasks.growth.persona import Persona
+from tasks.growth.preference import Preference
+from tasks.growth.restyle import Restyle
 from tasks.growth.self_instruct import SelfInstruct
+from tasks.growth.verbalized import Verbalized
 from tasks.pairs.forms import Forms
 from tasks.pairs.noise import Noise
 from tasks.pairs.scramble import Scramble
@@ -38,7 +48,8 @@ BUILT_IN: tuple[type[Step], ...] = (
     Normalise, Passages, Redact, Columns, Hostile,
     Scramble, Noise, Template, Transcode, Forms,
     Filter,
-    Backtranslate, SelfInstruct,
+    Fill, Backtranslate, Answer, Preference, Judge,
+    SelfInstruct, EvolInstruct, Attributes, Persona, Restyle, Verbalized, Adversarial,
     Dedup, Decontaminate, Split, Select, Expect,
     Write,
 )  # fmt: skip

@@ -47,9 +47,13 @@ PAIRS: dict[str, pl.DataType] = {
 }
 MARKS: dict[str, pl.DataType] = {"split": pl.String(), "cluster": pl.UInt64(), "contaminated": pl.String(), "fold": pl.UInt8()}
 """Columns that barriers add and that later rows carry on."""
+MADE: dict[str, pl.DataType] = {"score": pl.Float64()}
+"""Columns that steps add to pairs and that are not of text."""
 UNWRITTEN = frozenset({"split", "cluster"})
 """Those of them that a dataset tells by other means, or not at all."""
 
+TYPES: dict[str, pl.DataType] = {**MARKS, **MADE, **DOCUMENTS, **PAIRS}
+"""The type of every column that has a name of ours; all others are of text."""
 SCHEMAS: dict[Kind, dict[str, pl.DataType]] = {"documents": DOCUMENTS, "pairs": PAIRS}
 EMPTY_LISTS = ("authors", "parents", "turns", "imputed")
 """Columns in which nothing is an empty list, not null."""

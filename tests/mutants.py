@@ -153,16 +153,104 @@ MUTANTS = (
         "tests/steps/test_barriers.py::test_the_keeper_is_of_test_before_train_and_human_before_model",
     ),
     Mutant(
-        "the budget is not reserved", "tasks/growth/budget.py", "if self.spent + self._set_aside + worst > self._cap + 1e-12:", "if False:",
+        "the budget is not reserved", "tasks/growth/budget.py", "return self.spent + self.set_aside + worst <= self.budget.cap + ROUNDING", "return True",
         "tests/growth/test_growing.py::test_the_budget_is_never_passed_and_the_dataset_is_usable",
     ),
     Mutant(
-        "answers are not kept", "tasks/growth/engine.py", "self._ledger.keep(key, answer)", "pass",
+        "a budget is given up while calls are under way", "tasks/growth/budget.py", "return Leave.WAIT if self._ledger", "return Leave.NO if self._ledger",
+        "tests/growth/test_growing.py::test_a_purse_sets_aside_the_worst_and_books_what_it_was",
+    ),
+    Mutant(
+        "two builds ask the same", "tasks/growth/budget.py", "SELECT 1 FROM calls WHERE key = ? AND owner != ''", "SELECT 1 FROM calls WHERE key = ? AND 0",
+        "tests/growth/test_growing.py::test_a_budget_holds_over_builds_at_once_and_after_them",
+    ),
+    Mutant(
+        "what was lost is not set aside", "tasks/growth/budget.py", "            if lost:", "            if False:",
+        "tests/growth/test_growing.py::test_a_purse_sets_aside_the_worst_and_books_what_it_was",
+    ),
+    Mutant(
+        "answers are not kept", "tasks/growth/budget.py", "self._ledger.keep(key, answer)", "pass",
         "tests/growth/test_growing.py::test_a_rerun_and_a_changed_threshold_pay_nothing",
     ),
     Mutant(
-        "private rows are shown", "tasks/growth/engine.py", 'shown = [row for row in rows if not row["private"]]', "shown = list(rows)",
+        "a dead build's calls are forgotten", "tasks/growth/ledger.py", "executemany(\"UPDATE calls SET owner = '' WHERE owner = ?\"", 'executemany("DELETE FROM calls WHERE owner = ?"',
+        "tests/growth/test_growing.py::test_what_a_dead_build_was_asking_stays_set_aside_until_it_is_answered",
+    ),
+    Mutant(
+        "segments that are gone stay gone", "tasks/growth/ledger.py", "if held - there:", "if False:",
+        "tests/growth/test_growing.py::test_segments_that_are_gone_from_the_store_are_written_again",
+    ),
+    Mutant(
+        "a call that may be billed is sent again without room", "tasks/clients/llm.py", "if kind in UNSURE and not may_resend():", "if False:",
+        "tests/growth/test_growing.py::test_a_call_that_may_have_been_billed_is_sent_again_only_where_there_is_room",
+    ),
+    Mutant(
+        "endpoints off the list are asked", "flows/build.py", "if not model.allowed:", "if False:",
+        "tests/growth/test_completing.py::test_an_endpoint_off_the_list_is_refused_before_anything_is_asked",
+    ),
+    Mutant(
+        "private rows are shown", "tasks/growth/engine.py", '_nobody if row["private"] else asking', "asking",
         "tests/growth/test_growing.py::test_backtranslation_keeps_the_human_text_byte_for_byte",
+    ),
+    Mutant(
+        "growth goes on without anything new", "tasks/growth/herd.py", "mean < self._step.accept.mean", "False",
+        "tests/growth/test_growing.py::test_a_model_that_finds_nothing_new_is_stopped_and_said_to",
+    ),
+    Mutant(
+        "strays are kept", "tasks/growth/herd.py", "if self._sides.strays(row):", "if False:",
+        "tests/growth/test_strategies.py::test_children_stay_in_their_split_and_strays_are_dropped",
+    ),
+    Mutant(
+        "rows of models have no cap", "tasks/growth/herd.py", "int(self._step.accept.ratio * self._human)", "int(1e9)",
+        "tests/growth/test_strategies.py::test_caps_on_the_ratio_and_on_generations_end_growing",
+    ),
+    Mutant(
+        "generations have no cap", "tasks/growth/herd.py", 'self._depths[row["id"]] < self._step.accept.depth', "True",
+        "tests/growth/test_strategies.py::test_caps_on_the_ratio_and_on_generations_end_growing",
+    ),
+    Mutant(
+        "the weakest cell is not the next", "tasks/growth/herd.py", "key=lambda cell: (hoped[cell], self._asked[cell], cell)", "key=lambda cell: self._asked[cell]",
+        "tests/growth/test_strategies.py::test_attributes_are_spread_evenly_and_what_is_refused_is_made_up_for",
+    ),
+    Mutant(
+        "what was cut off gets no more room", "tasks/growth/reading.py", '2 * int(request.parameters["max_tokens"])', 'int(request.parameters["max_tokens"])',
+        "tests/growth/test_growing.py::test_what_was_cut_off_gets_more_room_and_what_was_broken_is_told_once",
+    ),
+    Mutant(
+        "an answer may hold the mark", "tasks/growth/prompting.py", "if mark_of(system) in text", "if False",
+        "tests/growth/test_completing.py::test_what_repeats_its_instructions_is_refused",
+    ),
+    Mutant(
+        "an answer may repeat its instructions", "tasks/growth/prompting.py", "if runs and _runs", "if False and _runs",
+        "tests/growth/test_completing.py::test_what_repeats_its_instructions_is_refused",
+    ),
+    Mutant(
+        "the likely is kept", "tasks/growth/verbalized.py", "probability < self.tail", "True",
+        "tests/growth/test_strategies.py::test_verbalized_keeps_the_tail_and_not_what_is_likely",
+    ),
+    Mutant(
+        "nothing is eliminated", "tasks/growth/evol_instruct.py", 'if Novelty([parent["input"]]).of(text) < GAINED:', "if False:",
+        "tests/growth/test_strategies.py::test_evolution_goes_on_from_the_last_of_a_line_and_the_eliminator_gives_the_parent_back",
+    ),
+    Mutant(
+        "a rejected output may be as good", "tasks/growth/preference.py", "if high - low < self.margin:", "if False:",
+        "tests/growth/test_completing.py::test_preference_keeps_what_differs_and_is_judged_worse",
+    ),
+    Mutant(
+        "known fields may change", "tasks/growth/fill.py", "if changed:", "if False:",
+        "tests/growth/test_completing.py::test_fill_freezes_what_is_known_and_empties_one_bad_field",
+    ),
+    Mutant(
+        "hidden values are shown", "tasks/growth/fill.py", "{**values, name: None}", "values",
+        "tests/growth/test_completing.py::test_fill_fills_the_null_fields_only_and_measures_itself",
+    ),
+    Mutant(
+        "what is judged too low is kept", "tasks/growth/judge.py", "if self.min is not None and score < self.min:", "if False:",
+        "tests/growth/test_completing.py::test_judge_scores_by_a_rubric_and_drops_what_is_below",
+    ),
+    Mutant(
+        "nothing is curated away", "tasks/growth/backtranslate.py", "if score < self.curate:", "if False:",
+        "tests/growth/test_completing.py::test_backtranslation_curates_itself",
     ),
     Mutant(
         "the gate waits for nobody", "tasks/clients/llm.py", "turn = await rate.turn(tokens)", "turn: Any = rate.take(1e12, tokens)",
@@ -175,18 +263,6 @@ MUTANTS = (
     Mutant(
         "a rate is never learnt", "tasks/clients/rate.py", "self.per_second, self._worth = most,", "self.per_second, self._worth = 1e9,",
         "tests/clients/test_rate.py::test_a_rate_that_nobody_told_is_learnt_from_few_refusals",
-    ),
-    Mutant(
-        "growth goes on without anything new", "tasks/growth/engine.py", "sum(found) / LAST < step.accept.mean", "False",
-        "tests/growth/test_growing.py::test_a_model_that_finds_nothing_new_is_stopped_and_said_to",
-    ),
-    Mutant(
-        "a budget is given up while calls are under way", "tasks/growth/engine.py", "if not self._purse.pending:", "if True:",
-        "tests/growth/test_growing.py::test_the_budget_is_never_passed_and_the_dataset_is_usable",
-    ),
-    Mutant(
-        "what was cut off gets no more room", "tasks/growth/strategy.py", '2 * int(request.parameters["max_tokens"])', 'int(request.parameters["max_tokens"])',
-        "tests/growth/test_growing.py::test_what_was_cut_off_gets_more_room_and_what_was_broken_is_told_once",
     ),
     Mutant(
         "noise leaves nothing right", "tasks/pairs/noise.py", "text if stays else", "text if False else",

@@ -2,18 +2,23 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
+import orjson
 import polars as pl
 
 from flows.work.job import Job
 from tasks.clients.llm import Endpoint, Model
-from tasks.frames import MARKS, PAIRS, conform
-from tasks.growth.backtranslate import Backtranslate
+from tasks.frames import PAIRS, TYPES, conform
+from tasks.growth.asking import Asking
 from tasks.growth.budget import Purse
-from tasks.growth.engine import Asking, Grown, complete, grow, summary
+from tasks.growth.engine import Grown, complete
+from tasks.growth.growing import GrowingStep
+from tasks.growth.herd import grow
 from tasks.growth.ledger import Ledger
-from tasks.growth.self_instruct import SelfInstruct
-from tasks.growth.strategy import ModelStep, Row
+from tasks.growth.strategy import CompletingStep, ModelStep, Row
 from tasks.shards import read
 from tasks.step import Step
 from tasks.store.commit import Done, commit
@@ -23,50 +28,58 @@ from tasks.store.spool import ParquetSpool, spool_folder
 
 
 def ask_model(job: Job, steps: list[Step]) -> Done:
-    """Ask for the rows of all shards; a result with failures is not kept as the stage's, so that a rerun mends it."""
+    """Ask for the rows of all shards; a result with something missing is not kept as the stage's, so that a rerun mends it."""
     (step,) = steps
     assert isinstance(step, ModelStep)
     work = Place.at(job.work)
     rows = [row for shard in job.shards for frame in read(work, shard) for row in frame.drop("row").to_dicts()]
-    grown = asyncio.run(_ask(step, rows, job, work))
-    whole = not grown.failures and not grown.partial
-    key = job.key if whole else digest(job.key, [row["id"] for row in grown.rows], grown.dropped)
-    schema = {**PAIRS, **({"split": MARKS["split"]} if any("split" in row for row in grown.rows) else {})}
-    extra = sorted({name for row in grown.rows for name in row} - set(schema) - {"cluster"})
-    frame = pl.DataFrame(
-        [{name: row.get(name) for name in (*schema, *extra)} for row in grown.rows], schema={**schema, **dict.fromkeys(extra, pl.String)}
-    )
+    grown, report = asyncio.run(_ask(step, rows, job))
+    key = job.key if not grown.partial else digest(job.key, [row["id"] for row in grown.rows], grown.dropped)
     with spool_folder() as folder:
-        text = ParquetSpool(folder / "text.parquet")
-        text.write(conform(frame, "pairs"))
-        lost = ParquetSpool(folder / "dropped.parquet")
-        lost.write(pl.DataFrame(grown.dropped, schema={"id": pl.String, "reason": pl.String}, orient="row"))
-        files = {"text.parquet": (text.path, text.finish()), "dropped.parquet": (lost.path, lost.finish())}
-        return commit(work, key, files, _report(step, rows, grown))
+        files = {path.name: (path, info) for path, info in _spooled(folder, grown, _columns(job))}
+        return commit(work, key, files, _counts(step, rows, grown) | dict(report))
 
 
-async def _ask(step: ModelStep, rows: list[Row], job: Job, work: Place) -> Grown:
-    model = Model.model_validate(dict(job.extra["model"]))
+def _columns(job: Job) -> dict[str, pl.DataType]:
+    """Give the columns of the rows that come out, in order; a cluster is of rows as they were."""
+    extra = [name for name in job.extra["columns"] if name not in PAIRS and name != "cluster"]
+    return {**PAIRS, **{name: TYPES.get(name, pl.String()) for name in extra}}
+
+
+def _spooled(folder: Path, grown: Grown, columns: dict[str, pl.DataType]) -> list[tuple[Path, Any]]:
+    rows = pl.DataFrame([{name: row.get(name) for name in columns} for row in grown.rows], schema=columns)
+    traces = [(name, reason, orjson.dumps(trace).decode()) for name, reason, trace in grown.quarantine]
+    frames = {
+        "text": conform(rows, "pairs"),
+        "dropped": pl.DataFrame(grown.dropped, schema={"id": pl.String, "reason": pl.String}, orient="row"),
+        "quarantine": pl.DataFrame(traces, schema={"id": pl.String, "class": pl.String, "trace": pl.String}, orient="row"),
+    }
+    spools = [(ParquetSpool(folder / f"{name}.parquet"), frame) for name, frame in frames.items()]
+    for spool, frame in spools:
+        spool.write(frame)
+    return [(spool.path, spool.finish()) for spool, _ in spools]
+
+
+async def _ask(step: ModelStep, rows: list[Row], job: Job) -> tuple[Grown, dict[str, Any]]:
+    models = {name: Model.model_validate(plain) for name, plain in job.extra["models"].items()}
     assert step.budget is not None
-    endpoint = Endpoint(step.model, model, step.concurrency, step.timeout_seconds)
-    ledger = Ledger(work)
-    asking = Asking(endpoint, ledger, Purse(step.budget, model))
+    endpoints = {name: Endpoint(name, model, step.concurrency, step.timeout_seconds) for name, model in models.items()}
+    ledger = Ledger(Place.at(job.extra["ledger"]))
+    asking = Asking(endpoints, step.model, ledger, Purse(ledger, job.extra["budget"], step.budget))
     try:
-        if isinstance(step, SelfInstruct):
-            return await grow(step, rows, asking, job.context())
-        assert isinstance(step, Backtranslate)
-        return await complete(step, rows, asking, job.context())
+        if isinstance(step, GrowingStep):
+            grown = await grow(step, rows, asking, job.context())
+        else:
+            assert isinstance(step, CompletingStep)
+            grown = await complete(step, rows, asking, job.context())
+        return grown, dict(grown.report(asking))
     finally:
         ledger.close()
-        await endpoint.close()
+        for endpoint in endpoints.values():
+            await endpoint.close()
 
 
-def _report(step: ModelStep, rows: list[Row], grown: Grown) -> dict[str, object]:
-    growing = isinstance(step, SelfInstruct)
+def _counts(step: ModelStep, rows: Sequence[Row], grown: Grown) -> dict[str, Any]:
     reasons = dict(sorted(Counter(reason for _, reason in grown.dropped).items()))
-    counts = {
-        "rows_in": len(rows),
-        "rows_out": len(grown.rows),
-        "dropped": {**reasons, **({"seeds stay in their own branch": len(rows)} if growing else {})},
-    }
-    return counts | dict(summary(grown))
+    own = {"seeds stay in their own branch": len(rows)} if isinstance(step, GrowingStep) else {}
+    return {"rows_in": len(rows), "rows_out": len(grown.rows), "dropped": {**reasons, **own}}

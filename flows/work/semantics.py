@@ -2,7 +2,7 @@
 
 import asyncio
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -13,13 +13,14 @@ import polars as pl
 from flows.work.columns import model_paths
 from flows.work.job import Job
 from tasks.abreast import abreast
-from tasks.clients.llm import Answer, Endpoint, Model, estimate
+from tasks.clients.llm import UNSURE, Answer, Endpoint, Model, estimate
 from tasks.dedup.comparison import places, said
 from tasks.dedup.semantic import Semantic, whole_numbers
 from tasks.dedup.step import Dedup
 from tasks.errors import ModelError
 from tasks.exchange import spool_keys
-from tasks.growth.budget import Budget, Purse
+from tasks.growth.asking import COSTS, POLL_SECONDS
+from tasks.growth.budget import Budget, Leave, Purse
 from tasks.growth.ledger import Ledger
 from tasks.shards import groups, read, whole
 from tasks.step import Step
@@ -48,9 +49,11 @@ def ask_vectors(job: Job, steps: list[Step]) -> Done:
     asked, work = _asked(steps), Place.at(job.work)
     assert asked.endpoint is not None
     model, cap = Model.model_validate(dict(job.extra["model"])), Budget(tokens=asked.endpoint.tokens)
+    ledger = Ledger(Place.at(job.extra["ledger"]))
     with spool_folder() as folder:
         spool = ParquetSpool(folder / "hosted.parquet", pl.Schema({"hash": pl.UInt64, "vector": pl.Binary}))
-        told = asyncio.run(_hosted(asked.endpoint.model, model, Purse(cap, model), work, _shown(job, work), spool))
+        asking = _Vectors(Endpoint(asked.endpoint.model, model), ledger, Purse(ledger, job.extra["budget"], cap))
+        told = asyncio.run(_hosted(asking, _shown(job, work), spool))
         key = job.key if not told["partial"] else digest(job.key, spool.rows)
         return commit(work, key, {spool.path.name: (spool.path, spool.finish())}, told)
 
@@ -67,9 +70,7 @@ def _shown(job: Job, work: Place) -> Iterator[pl.Series]:
             yield texts.filter(texts != "").unique(maintain_order=True)
 
 
-async def _hosted(name: str, model: Model, purse: Purse, work: Place, frames: Iterator[pl.Series], spool: ParquetSpool) -> dict[str, Any]:
-    endpoint, ledger = Endpoint(name, model), Ledger(work)
-    cost = dict.fromkeys(("requests", "cached", "input_tokens", "output_tokens", "usd"), 0.0)
+async def _hosted(asking: "_Vectors", frames: Iterator[pl.Series], spool: ParquetSpool) -> dict[str, Any]:
     known: set[int] = set()
     partial = ""
     try:
@@ -79,43 +80,78 @@ async def _hosted(name: str, model: Model, purse: Purse, work: Place, frames: It
             known.update(value for value, _ in new)
             for start in range(0, len(new), BATCH):
                 batch = new[start : start + BATCH]
-                vectors = await _vectors(endpoint, ledger, purse, [text for _, text in batch], cost)
+                vectors = await asking.of([text for _, text in batch])
                 partial = partial or ("budget reached" if None in vectors else "")
                 found = [(value, vector) for (value, _), vector in zip(batch, vectors, strict=True) if vector is not None]
                 spool.write(pl.DataFrame(found, schema={"hash": pl.UInt64, "vector": pl.Binary}, orient="row"))
     finally:
-        ledger.close()
-        await endpoint.close()
-    return {"cost": cost, "failures": dict(endpoint.failures), "partial": partial}
+        asking.ledger.close()
+        await asking.endpoint.close()
+    return {"cost": asking.cost, "failures": dict(asking.endpoint.failures), "partial": partial}
 
 
-async def _vectors(endpoint: Endpoint, ledger: Ledger, purse: Purse, texts: Sequence[str], cost: dict[str, float]) -> list[bytes | None]:
-    """Give the vectors of texts from the ledger and the endpoint; None of those that the budget has no room for."""
-    keys = [digest("vector", endpoint.name, endpoint.model.model, text) for text in texts]
-    kept = {key: answer for key in keys if (answer := ledger.get(key))}
-    for answer in kept.values():
-        purse.settle(0, answer)
-    cost["cached"] += len(kept)
-    wanted = []
-    for key, text in zip(keys, texts, strict=True):
-        if key not in kept:
-            worst = estimate([{"content": text}])
-            if not purse.reserve(worst):
+class _Vectors:
+    """The calls for vectors of one step."""
+
+    def __init__(self, endpoint: Endpoint, ledger: Ledger, purse: Purse) -> None:
+        self.endpoint, self.ledger, self._purse = endpoint, ledger, purse
+        self.cost: dict[str, float] = dict.fromkeys(COSTS, 0.0)
+
+    async def of(self, texts: Sequence[str]) -> list[bytes | None]:
+        """Give the vectors of texts from the ledger and the endpoint; None of those that the budget has no room for."""
+        texts_by_key = {digest("vector", self.endpoint.name, self.endpoint.model.model, text): text for text in texts}
+        kept = self._known(texts_by_key)
+        self.cost["cached"] += len(kept)
+        while missing := {key: text for key, text in texts_by_key.items() if key not in kept}:
+            wanted, leave = self._reserved(missing)
+            if wanted:
+                kept |= await self._asked(wanted)
+            elif leave is Leave.NO:
                 break
-            wanted.append((key, text, worst))
-    if wanted:
-        answer = await endpoint.embed([text for _, text, _ in wanted])
-        if answer.failure:
-            raise ModelError(f"models.{endpoint.name}: {answer.failure}, again and again. Run again: what was answered is kept.")
+            else:
+                await asyncio.sleep(POLL_SECONDS)
+                self.ledger.bury()
+                kept |= self._known(missing)
+        vectors = {text: b64decode(kept[key].text) for key, text in texts_by_key.items() if key in kept}
+        return [vectors.get(text) for text in texts]
+
+    def _known(self, texts: Mapping[str, str]) -> dict[str, Answer]:
+        kept = {key: answer for key in texts if (answer := self.ledger.get(key))}
+        for key, answer in kept.items():
+            self._purse.known(key, self.endpoint.model, answer)
+        return kept
+
+    def _reserved(self, texts: Mapping[str, str]) -> tuple[dict[str, str], Leave]:
+        """Set room aside for as many texts as there is room for, until one must wait or has none; say which it was."""
+        wanted: dict[str, str] = {}
+        for key, text in texts.items():
+            leave = self._purse.reserve(key, estimate([{"content": text}]))
+            if leave is not Leave.GO:
+                return wanted, leave
+            wanted[key] = text
+        return wanted, Leave.GO
+
+    async def _asked(self, wanted: dict[str, str]) -> dict[str, Answer]:
+        model, lost = self.endpoint.model, 1
+        try:
+            answer = await self.endpoint.embed(list(wanted.values()))
+            lost = answer.failure in UNSURE
+            if answer.failure:
+                raise ModelError(f"models.{self.endpoint.name}: {answer.failure}, again and again. Run again: what was answered is kept.")
+        except BaseException:
+            for key in wanted:
+                self._purse.let_go(key, lost=lost)
+            raise
         share = -(-answer.input_tokens // len(wanted))
-        for (key, _, worst), vector in zip(wanted, whole_numbers(orjson.loads(answer.text)), strict=True):
-            kept[key] = Answer(b64encode(vector).decode(), "stop", share)
-            ledger.keep(key, kept[key])
-            purse.settle(worst, kept[key])
-        cost["requests"] += 1
-        cost["input_tokens"] += answer.input_tokens
-        cost["usd"] += answer.input_tokens * endpoint.model.price.input / 1e6 if endpoint.model.price else 0
-    return [b64decode(kept[key].text) if key in kept else None for key in keys]
+        vectors = whole_numbers(orjson.loads(answer.text))
+        kept = {key: Answer(b64encode(vector).decode(), "stop", share) for key, vector in zip(wanted, vectors, strict=True)}
+        for key, held in kept.items():
+            self._purse.settle(key, model, held)
+        self.ledger.share()
+        self.cost["requests"] += 1
+        self.cost["input_tokens"] += answer.input_tokens
+        self.cost["usd"] += model.usd(answer.input_tokens, 0)
+        return kept
 
 
 def embed(job: Job, steps: list[Step]) -> Done:

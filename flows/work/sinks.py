@@ -8,7 +8,7 @@ import polars as pl
 
 from flows.work.job import Job
 from tasks.abreast import ahead
-from tasks.frames import DOCUMENTS, PAIRS
+from tasks.frames import TYPES
 from tasks.published.files import spool_provenance, spool_rows
 from tasks.published.layouts import talking
 from tasks.published.sink import Write
@@ -18,7 +18,6 @@ from tasks.store.commit import Done, commit
 from tasks.store.place import Place
 from tasks.store.spool import spool_folder
 
-TYPES = {**DOCUMENTS, **PAIRS}
 TOLD = ("licence", "source", "generator", "created", "split", "system", "turns", "tools")
 """The columns that a tally looks at: texts are not read, and their bytes are those of all rows in the mean."""
 

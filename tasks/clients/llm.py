@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tasks.clients.completions import CutStream, Dialect, answer_of, is_filtered, retry_after, streamed
-from tasks.clients.model import Answer, Model, Prices, Request, estimate
+from tasks.clients.model import Answer, Model, Prices, Request, estimate, most_tokens
 from tasks.errors import ModelError, usage
 
 if TYPE_CHECKING:
@@ -29,6 +29,16 @@ FILTERED, REFUSED = "filtered", "refused"
 """Classes of calls that the endpoint would not answer however often they are sent."""
 TIMEOUT, CONNECTION, CUT_STREAM, BROKEN = "timeout", "connection", "cut stream", "broken answer"
 SERVER, RATE = "server error", "rate limit"
+UNSURE = (TIMEOUT, CONNECTION, CUT_STREAM, BROKEN)
+"""Classes of calls that may be billed though no answer came of them."""
+NO_ROOM = "budget reached"
+"""The failure of a call that was not sent again because it might have been billed twice."""
+DEARER = 1.25
+"""By this the tokens of later questions may exceed those of the dearest one seen, byte for byte."""
+
+
+def _always() -> bool:
+    return True
 
 
 @dataclass
@@ -44,18 +54,30 @@ class Endpoint:
     requests: int = 0
     answered: bool = False
     dialect: Dialect = field(default_factory=Dialect)
+    dearest: float = 0.0
+    """The highest tokens of a question that was answered, as a share of the bound by its bytes."""
     _client: "openai.AsyncOpenAI | None" = None
 
-    async def ask(self, request: Request) -> Answer:
-        """Send one request; waiting at the gate uses up no attempt."""
-        worst = estimate(request.messages) + int(request.parameters.get("max_tokens", 0)) + self.model.thinking
-        return await self._tried(lambda: self._send(request), worst)
+    def worst(self, request: Request) -> tuple[int, int]:
+        """Give the most tokens that a question and its answer can have."""
+        share = min(DEARER * self.dearest, 2.0) if self.dearest else 1.0
+        return int(share * most_tokens(request.messages)) + 1, int(request.parameters.get("max_tokens", 0)) + self.model.thinking
 
-    async def embed(self, texts: Sequence[str]) -> Answer:
+    async def ask(self, request: Request, may_resend: Callable[[], bool] = _always) -> Answer:
+        """Send one request; waiting at the gate uses up no attempt.
+
+        `may_resend` is asked before a call that may have been billed already is sent again.
+        """
+        answer = await self._tried(lambda: self._send(request), sum(self.worst(request)), may_resend)
+        if not answer.failure:
+            self.dearest = max(self.dearest, answer.input_tokens / most_tokens(request.messages))
+        return answer
+
+    async def embed(self, texts: Sequence[str], may_resend: Callable[[], bool] = _always) -> Answer:
         """Ask for the vectors of some texts: the answer's text is a JSON list of them, in order."""
-        return await self._tried(lambda: self._send_texts(texts), estimate([{"content": text} for text in texts]))
+        return await self._tried(lambda: self._send_texts(texts), estimate([{"content": text} for text in texts]), may_resend)
 
-    async def _tried(self, send: Callable[[], Awaitable[Answer]], tokens: int) -> Answer:
+    async def _tried(self, send: Callable[[], Awaitable[Answer]], tokens: int, may_resend: Callable[[], bool]) -> Answer:
         import openai
 
         attempt, rate = 0, self.model.rate
@@ -78,6 +100,8 @@ class Endpoint:
             attempt += 1
             if kind in (REFUSED, FILTERED) or self._given_up(kind, attempt):
                 return Answer(failure=kind)
+            if kind in UNSURE and not may_resend():
+                return Answer(failure=NO_ROOM)
             await asyncio.sleep(min(0.5 * 2**attempt, 20) * random.uniform(0.7, 1.3))
 
     def _class_of(self, error: Exception) -> str:
@@ -96,10 +120,9 @@ class Endpoint:
     def _class_of_status(self, error: "openai.APIStatusError") -> str:
         if error.status_code >= 500 or error.status_code in (408, 409, 425):
             return SERVER
-        if error.status_code in (401, 403, 404):
-            raise ModelError(
-                f"models.{self.name}: {self.model.url} answered {error.status_code}. Check the url, the model's name and the key."
-            ) from error
+        if error.status_code in (401, 402, 403, 404):
+            told = "Check the url, the model's name, the key and what is paid for."
+            raise ModelError(f"models.{self.name}: {self.model.url} answered {error.status_code}. {told}") from error
         return FILTERED if is_filtered(_complaint(error)) else REFUSED
 
     def _given_up(self, kind: str, attempt: int) -> bool:

@@ -1,5 +1,6 @@
 """Models behind OpenAI-compatible endpoints: their settings, what they are asked, and what they answer."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -9,6 +10,8 @@ from pydantic import Field
 from tasks.clients.rate import Rate, rate_of
 from tasks.settings import Settings
 
+ALLOWED = "DARTBOARD_MODEL_URLS"
+"""Environment variable with the base URLs that may be asked, separated by commas or blanks; where it is not set, all may."""
 Price = Annotated[float, Field(ge=0)]
 
 
@@ -31,7 +34,8 @@ class Model(Settings):
     All calls to one model take turns. A refused call (429) makes all wait until the time that the endpoint names, costs no attempt,
     and tells the rate that is kept from then on, unless one is given here. A parameter that the endpoint does not know
     (`response_format`, `temperature`, `max_tokens` where it wants `max_completion_tokens`) is left out or renamed after its first
-    complaint.
+    complaint. Where the environment variable `DARTBOARD_MODEL_URLS` is set, only endpoints at or below the base URLs
+    in it, separated by commas or blanks, are asked.
     """
 
     model: Annotated[str, Field(min_length=1)]
@@ -52,6 +56,17 @@ class Model(Settings):
     """Have answers sent piece by piece: for gateways that close connections over which nothing comes for long."""
     thinking: Annotated[int, Field(ge=0)] = 0
     """Tokens that the model may think with besides those of its answer."""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the endpoint may be asked: its URL is one of ALLOWED, or below one."""
+        told = os.environ.get(ALLOWED)
+        bases = (told or "").replace(",", " ").split()
+        return told is None or any(f"{self.url.rstrip('/')}/".startswith(f"{base.rstrip('/')}/") for base in bases)
+
+    def usd(self, input_tokens: float, output_tokens: float) -> float:
+        """Give the price of so many tokens in dollars; 0 without a price."""
+        return (input_tokens * self.price.input + output_tokens * self.price.output) / 1e6 if self.price else 0.0
 
     @property
     def rate(self) -> Rate:
@@ -78,6 +93,12 @@ class Answer:
     input_tokens: int = 0
     output_tokens: int = 0
     failure: str = ""
+
+
+def most_tokens(messages: Sequence[Mapping[str, str]]) -> float:
+    """Bound the tokens of messages: half a token for a byte of ASCII, one for any other, and sixteen a message."""
+    texts = [message["content"] for message in messages]
+    return sum(len(text.encode()) - len(text.encode("ascii", "ignore")) / 2 + 16 for text in texts)
 
 
 def estimate(messages: Sequence[Mapping[str, str]]) -> int:

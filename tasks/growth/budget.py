@@ -1,11 +1,19 @@
-"""Budgets: what a call may cost at worst is set aside before it is sent, and settled after."""
+"""Budgets: what a call may cost at worst is set aside before it is sent, and settled after.
 
+What is spent and what is set aside stands in the ledger's database, so that it holds over resumes and over builds at once.
+"""
+
+import enum
 from typing import Annotated
 
 from pydantic import Field
 
-from tasks.clients.llm import Answer, Model
+from tasks.clients.model import Answer, Model
+from tasks.growth.ledger import Ledger
 from tasks.settings import Settings
+
+ROUNDING = 1e-9
+"""Sums of dollars are equal up to this."""
 
 
 class Budget(Settings):
@@ -14,36 +22,112 @@ class Budget(Settings):
     usd: Annotated[float, Field(gt=0)] | None = None
     tokens: Annotated[int, Field(gt=0)] | None = None
 
-
-class Purse:
-    """What is left of a budget; answers from the ledger count as spent, since they were paid for once."""
-
-    def __init__(self, budget: Budget, model: Model) -> None:
-        self._tokens = budget.usd is None
-        self._cap = float(budget.tokens or 0) if self._tokens else float(budget.usd or 0)
-        self._price = model.price
-        self.spent = 0.0
-        self._set_aside = 0.0
+    @property
+    def cap(self) -> float:
+        """The number, in the budget's unit."""
+        return float(self.tokens or self.usd or 0)
 
     @property
-    def pending(self) -> bool:
-        """Whether a call is under way, whose settling may leave room for others."""
-        return self._set_aside > 1e-12
+    def unit(self) -> str:
+        """`tokens` or `usd`."""
+        return "tokens" if self.usd is None else "usd"
 
-    def cost(self, input_tokens: int, output_tokens: int) -> float:
+    def cost(self, model: Model, input_tokens: int, output_tokens: int) -> float:
         """Give the cost of a call in the budget's unit."""
-        if self._tokens or self._price is None:
+        if self.usd is None or model.price is None:
             return float(input_tokens + output_tokens)
-        return (input_tokens * self._price.input + output_tokens * self._price.output) / 1e6
+        return model.usd(input_tokens, output_tokens)
 
-    def reserve(self, worst: float) -> bool:
-        """Set the worst case of a call aside; False when it does not fit."""
-        if self.spent + self._set_aside + worst > self._cap + 1e-12:
-            return False
-        self._set_aside += worst
-        return True
 
-    def settle(self, worst: float, answer: Answer) -> None:
-        """Book what a call cost instead of what was set aside for it."""
-        self._set_aside -= worst
-        self.spent += self.cost(answer.input_tokens, answer.output_tokens)
+class Leave(enum.Enum):
+    """What a purse says to a call."""
+
+    GO = "go"
+    WAIT = "wait"
+    """Others have set aside what may come back, or ask the same."""
+    NO = "no"
+    """There is no room, and none will come."""
+
+
+class Purse:
+    """What is left of a step's budget; answers from the ledger count as spent, since they were paid for once.
+
+    A call that was lost with its build, or whose answer broke on its way, may be billed: it stays set aside at
+    its worst until the same call is answered, and costs then what that answer cost.
+    """
+
+    def __init__(self, ledger: Ledger, name: str, budget: Budget) -> None:
+        self._ledger = ledger
+        self._name = name
+        self.budget = budget
+
+    @property
+    def spent(self) -> float:
+        """What was spent over all runs."""
+        row = self._ledger.database.execute("SELECT cost FROM totals WHERE budget = ?", (self._name,)).fetchone()
+        return float(row[0]) if row else 0.0
+
+    @property
+    def set_aside(self) -> float:
+        """What calls under way, and lost ones, may cost."""
+        row = self._ledger.database.execute("SELECT sum(worst * sent) FROM calls WHERE budget = ?", (self._name,)).fetchone()
+        return float(row[0] or 0)
+
+    def reserve(self, key: str, worst: float) -> Leave:
+        """Set the worst case of a call aside, unless there is no room for it or somebody asks the same just now."""
+        with self._ledger.transaction() as database:
+            if database.execute("SELECT 1 FROM calls WHERE key = ? AND owner != ''", (key,)).fetchone():
+                return Leave.WAIT
+            if not self._has_room(worst):
+                return self._refused()
+            database.execute("INSERT INTO calls VALUES (?, ?, ?, ?, 1)", (self._name, key, self._ledger.owner, worst))
+        return Leave.GO
+
+    def resend(self, key: str, worst: float) -> bool:
+        """Set a call's worst case aside once more, if there is room: what was sent may be billed, though its answer never came."""
+        with self._ledger.transaction() as database:
+            room = self._has_room(worst)
+            if room:
+                database.execute("UPDATE calls SET sent = sent + 1 WHERE key = ? AND owner = ?", (key, self._ledger.owner))
+        return room
+
+    def settle(self, key: str, model: Model, answer: Answer) -> None:
+        """Keep an answer, and book what it cost for each time that it was asked for, in one commit."""
+        cost = self.budget.cost(model, answer.input_tokens, answer.output_tokens)
+        with self._ledger.transaction() as database:
+            self._ledger.keep(key, answer)
+            row = database.execute("SELECT sum(sent) FROM calls WHERE budget = ? AND key = ?", (self._name, key)).fetchone()
+            database.execute("DELETE FROM calls WHERE budget = ? AND key = ?", (self._name, key))
+            self._book(key, cost * max(int(row[0] or 1), 1))
+
+    def let_go(self, key: str, *, lost: int) -> None:
+        """Give back what was set aside for a call that failed; `lost` times it may be billed all the same."""
+        with self._ledger.transaction() as database:
+            mine = "WHERE budget = ? AND key = ? AND owner = ?"
+            told = (self._name, key, self._ledger.owner)
+            if lost:
+                database.execute(f"UPDATE calls SET owner = '', sent = {int(lost)} {mine}", told)  # noqa: S608  a number
+            else:
+                database.execute(f"DELETE FROM calls {mine}", told)  # noqa: S608  a constant
+
+    def known(self, key: str, model: Model, answer: Answer) -> None:
+        """Book an answer that was in the ledger, if it is not among those booked."""
+        cost = self.budget.cost(model, answer.input_tokens, answer.output_tokens)
+        if not self._ledger.database.execute("SELECT 1 FROM spent WHERE budget = ? AND key = ?", (self._name, key)).fetchone():
+            with self._ledger.transaction():
+                self._book(key, cost)
+
+    def _book(self, key: str, cost: float) -> None:
+        database = self._ledger.database
+        fresh = database.execute("INSERT OR IGNORE INTO spent VALUES (?, ?, ?)", (self._name, key, cost)).rowcount
+        if fresh:
+            total = "INSERT INTO totals VALUES (?, ?) ON CONFLICT (budget) DO UPDATE SET cost = cost + excluded.cost"
+            database.execute(total, (self._name, cost))
+
+    def _has_room(self, worst: float) -> bool:
+        return self.spent + self.set_aside + worst <= self.budget.cap + ROUNDING
+
+    def _refused(self) -> Leave:
+        """Say whether room may come: from calls under way, here or in another build that lives."""
+        pending = "SELECT 1 FROM calls WHERE budget = ? AND owner != '' LIMIT 1"
+        return Leave.WAIT if self._ledger.database.execute(pending, (self._name,)).fetchone() else Leave.NO

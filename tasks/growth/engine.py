@@ -1,195 +1,90 @@
-"""Asking a model for many rows: ledger first, then purse, then the endpoint; answers are used in order."""
+"""Asking a model for many rows; answers are used in order, whatever the order in which they come."""
 
-import asyncio
-from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from tasks.clients.llm import Answer, Endpoint, Request, estimate
-from tasks.growth.backtranslate import Backtranslate
-from tasks.growth.budget import Purse
-from tasks.growth.ledger import Ledger, request_key
-from tasks.growth.novelty import Novelty
-from tasks.growth.self_instruct import SelfInstruct
-from tasks.growth.strategy import Refused, Row, once_more
+from tasks.clients.llm import NO_ROOM
+from tasks.clients.model import Request
+from tasks.growth.asking import Asking, Read, together
+from tasks.growth.reading import Refused, Unpaid
+from tasks.growth.strategy import CompletingStep, Row
 from tasks.step import Context
 
-Read = Callable[[Answer], Row]
-"""Makes a row of an answer, or raises Refused."""
-ROUND = 16
-"""Calls whose shots are drawn from the same pool; a fixed number, so that a rerun asks the same."""
-BARREN_ROUNDS = 8
-"""Rounds without an accepted row after which growing gives up."""
-LAST = 50
-"""Candidates whose mean novelty tells whether the model still finds something new."""
+T = TypeVar("T")
 
 
 @dataclass
 class Grown:
-    """What came of asking: rows, reasons, cost, and whether something is missing (`partial` says what)."""
+    """What came of asking: rows, why others were dropped, traces of calls that failed, and what is missing (`partial`)."""
 
     rows: list[Row] = field(default_factory=list)
     dropped: list[tuple[str, str]] = field(default_factory=list)
-    asked: int = 0
-    cost: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("requests", "cached", "input_tokens", "output_tokens", "usd"), 0))
-    failures: Counter[str] = field(default_factory=Counter)
-    again: Counter[str] = field(default_factory=Counter)
-    """Why answers were asked for once more."""
+    quarantine: list[tuple[str, str, list[dict[str, str]]]] = field(default_factory=list)
+    """Id, class and trace of each row for which a call failed for good."""
+    unanswered: Counter[str] = field(default_factory=Counter)
+    """Why rows that went on as they were have no answer."""
+    passing: Counter[str] = field(default_factory=Counter)
+    """Rows that a later run may complete, by the class of failure that kept them."""
+    told: dict[str, Any] = field(default_factory=dict)
+    """What the report holds besides."""
     partial: str = ""
 
+    def refuse(self, name: str, refused: Refused, *, kept: Row | None = None) -> None:
+        """Note a row that was not made, or that goes on as it was."""
+        if refused.trace:
+            self.quarantine.append((name, str(refused), refused.trace))
+        if refused.transient:
+            self.passing[str(refused)] += 1
+        self.leave(name, str(refused), kept=kept)
 
-class Asking:
-    """One step's calls in one build."""
-
-    def __init__(self, endpoint: Endpoint, ledger: Ledger, purse: Purse) -> None:
-        self._endpoint = endpoint
-        self._ledger = ledger
-        self._purse = purse
-        self._slots = asyncio.Semaphore(endpoint.concurrency)
-        self._settled = asyncio.Event()
-        self.grown = Grown()
-
-    async def read(self, asked: Sequence[tuple[Request, Read]]) -> list[Row | Refused | None]:
-        """Answer requests and read the answers, in their order; None where the budget did not allow the call.
-
-        What was cut off is asked for once more with twice the room, what could not be read with what was wrong with it.
-        """
-        return list(await asyncio.gather(*(self._read(request, read) for request, read in asked)))
-
-    async def _read(self, request: Request, read: Read) -> Row | Refused | None:
-        answer = await self._answer(request)
-        if answer is None:
-            return None
-        made = _made(answer, read)
-        again = once_more(request, answer, made) if isinstance(made, Refused) else None
-        if again is None:
-            return made
-        self.grown.again[str(made)] += 1
-        second = await self._answer(again)
-        return made if second is None else _made(second, read)
-
-    async def _answer(self, request: Request) -> Answer | None:
-        key = request_key(self._endpoint.name, self._endpoint.model, request)
-        known = self._ledger.get(key)
-        worst = self._purse.cost(estimate(request.messages), int(request.parameters["max_tokens"]) + self._endpoint.model.thinking)
-        if known is not None:
-            self._book(known, cached=True)
-            self._purse.reserve(0)
-            self._purse.settle(0, known)
-            return known
-        async with self._slots:
-            if not await self._reserved(worst):
-                self.grown.partial = "budget reached"
-                return None
-            answer = Answer(failure="interrupted")
-            try:
-                answer = await self._endpoint.ask(request)
-                if not answer.failure:
-                    self._ledger.keep(key, answer)
-            finally:
-                self._purse.settle(worst, answer)
-                self._settled.set()
-        self._book(answer, cached=False)
-        return answer
-
-    async def _reserved(self, worst: float) -> bool:
-        """Set the worst case of a call aside; where there is no room now, wait for calls under way, which may cost less than theirs."""
-        while not self._purse.reserve(worst):
-            if not self._purse.pending:
-                return False
-            self._settled.clear()
-            await self._settled.wait()
-        return True
-
-    def _book(self, answer: Answer, *, cached: bool) -> None:
-        cost = self.grown.cost
-        if answer.failure:
-            self.grown.failures[answer.failure] += 1
-        elif cached:
-            cost["cached"] += 1
+    def leave(self, name: str, reason: str, *, kept: Row | None = None) -> None:
+        """Drop a row, or let it go on as it was."""
+        if kept is None:
+            self.dropped.append((name, reason))
         else:
-            cost["requests"] += 1
-            cost["input_tokens"] += answer.input_tokens
-            cost["output_tokens"] += answer.output_tokens
-            price = self._endpoint.model.price
-            cost["usd"] += (answer.input_tokens * price.input + answer.output_tokens * price.output) / 1e6 if price else 0
+            self.unanswered[reason] += 1
+            self.rows.append(kept)
+
+    def report(self, asking: Asking) -> Mapping[str, Any]:
+        """Give cost, failures and the rest as plain data."""
+        counts = {name: dict(sorted(count.items())) for name, count in (("failures", asking.failures), ("unanswered", self.unanswered))}
+        return {"cost": asking.cost, **counts, "partial": self.partial, "quarantined": len(self.quarantine), "told": self.told}
 
 
-def _made(answer: Answer, read: Read) -> Row | Refused:
+async def complete(step: CompletingStep, rows: Sequence[Row], asking: Asking, context: Context) -> Grown:
+    """Complete every row that may be shown; rows keep their order."""
+    grown = Grown()
+    made = await together(_finished(step, row, asking, context) for row in rows)
+    for row, found in zip(rows, made, strict=True):
+        kept = row if step.keeps else None
+        if isinstance(found, dict):
+            grown.rows.append(found)
+        elif isinstance(found, Refused):
+            grown.refuse(row["id"], found, kept=None if found.drop else kept)
+        else:
+            grown.leave(row["id"], found, kept=kept)
+    if asking.unpaid:
+        grown.partial = NO_ROOM
+    elif grown.passing:
+        told = ", ".join(f"{kind} {count:,}" for kind, count in sorted(grown.passing.items()))
+        grown.partial = f"{grown.passing.total():,} rows without an answer ({told}); run again, and only they are asked for"
+    grown.told = await step.conclude(rows, [found for found in made if isinstance(found, dict)], asking, context)
+    return grown
+
+
+async def _nobody(request: Request, read: Read[T], model: str = "") -> T:
+    """What a private row asks by."""
+    del request, read, model
+    raise Refused("private")
+
+
+async def _finished(step: CompletingStep, row: Row, asking: Asking, context: Context) -> Row | Refused | str:
+    """Give a completed row, or why there is none."""
     try:
-        if answer.failure:
-            raise Refused(answer.failure)
-        return read(answer)
+        return await step.finish(row, _nobody if row["private"] else asking, context)
     except Refused as refused:
         return refused
-
-
-async def complete(step: Backtranslate, rows: Sequence[Row], asking: Asking, context: Context) -> Grown:
-    """Ask once for every row that may be shown; rows keep their order."""
-    grown = asking.grown
-    shown = [row for row in rows if not row["private"]]
-    grown.dropped.extend((row["id"], "private") for row in rows if row["private"])
-    made = await asking.read([(step.ask(row, context), partial(step.read, row)) for row in shown])
-    for row, found in zip(shown, made, strict=True):
-        _use(grown, row["id"], found)
-    return grown
-
-
-async def grow(step: SelfInstruct, rows: Sequence[Row], asking: Asking, context: Context) -> Grown:
-    """Ask in rounds until enough rows are accepted, the budget is spent, or nothing new comes."""
-    grown = asking.grown
-    seeds = [row for row in rows if not row["private"] and row.get("split") in (None, "train")]
-    pool = Novelty(f"{row['input']}" for row in rows)
-    found: deque[float] = deque(maxlen=LAST)
-    number = barren = 0
-    while seeds and len(grown.rows) < step.rows and not grown.partial:
-        calls = [step.ask(seeds, grown.rows, number + k, context) for k in range(ROUND)]
-        asked = [(request, partial(step.read, shots=shots, number=number + k, context=context)) for k, (request, shots) in enumerate(calls)]
-        before = len(grown.rows)
-        for k, made in enumerate(await asking.read(asked)):
-            if len(grown.rows) < step.rows:
-                _use(grown, f"{context.step}#{number + k}", _novel(step, pool, found, made) if isinstance(made, dict) else made)
-        number += ROUND
-        barren = barren + 1 if len(grown.rows) == before else 0
-        grown.partial = grown.partial or _spent(step, grown, found, barren)
-    if not seeds:
-        grown.partial = "no seeds in train"
-    return grown
-
-
-def _spent(step: SelfInstruct, grown: Grown, found: Sequence[float], barren: int) -> str:
-    """Say why growing ends before its rows are there; nothing where it goes on."""
-    if len(grown.rows) >= step.rows:
-        return ""
-    if barren >= BARREN_ROUNDS:
-        return f"{BARREN_ROUNDS} rounds without a new row"
-    if len(found) == LAST and sum(found) / LAST < step.accept.mean:
-        return f"the last {LAST} candidates are new by {sum(found) / LAST:.2f} in the mean, less than {step.accept.mean}"
-    return ""
-
-
-def _novel(step: SelfInstruct, pool: Novelty, found: deque[float], row: Row) -> Row | Refused:
-    found.append(pool.of(row["input"]))
-    if found[-1] < step.accept.novelty:
-        return Refused("not new")
-    pool.add(row["input"])
-    return row
-
-
-def _use(grown: Grown, name: str, made: Row | Refused | None) -> None:
-    if made is None:
-        grown.dropped.append((name, "budget reached"))
-        return
-    grown.asked += 1
-    if isinstance(made, Refused):
-        grown.dropped.append((name, str(made)))
-    else:
-        grown.rows.append(made)
-
-
-def summary(grown: Grown) -> Mapping[str, Any]:
-    """Give cost, failures and what was asked for once more as plain data."""
-    failures, again = (dict(sorted(count.items())) for count in (grown.failures, grown.again))
-    return {"cost": grown.cost, "failures": failures, "again": again, "partial": grown.partial}
+    except Unpaid:
+        return NO_ROOM

@@ -1,29 +1,25 @@
-"""What steps that ask a model share: their settings, and how requests and answers look."""
+"""What steps that ask a model share: their settings, and what becomes of a row."""
 
-import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from tasks.clients.llm import Answer, Request
 from tasks.errors import Fault
 from tasks.frames import PAIRS, Kind
+from tasks.growth.asking import Ask, Asking
 from tasks.growth.budget import Budget
-from tasks.step import InputFile, Step
+from tasks.growth.prompting import parts_of, shipped
+from tasks.growth.structure import schema_faults
+from tasks.step import Context, Family, InputFile, Step
 from tasks.store.keys import digest
 
 Row = dict[str, Any]
-
-
-class Refused(ValueError):
-    """An answer that cannot be used; its text is the reason, and `again` what may help: more room, or to be told."""
-
-    def __init__(self, reason: str, again: Literal["longer", "told"] | None = None) -> None:
-        super().__init__(reason)
-        self.again = again
+NO_BUDGET = Fault(
+    "budget",
+    "a step that asks a model needs a budget, in `usd` or in `tokens`",
+    remedy="For instance `budget: {tokens: 500000}`.",
+)
 
 
 class ModelStep(Step):
@@ -31,19 +27,43 @@ class ModelStep(Step):
 
     gives: ClassVar[Kind | None] = "pairs"
     draws: ClassVar[bool] = True
+    temperature_by_default: ClassVar[float] = 0.7
 
     model: str
     """Name of the model in the recipe's `models`."""
     budget: Budget | None = None
-    """Cap on what the step may spend."""
+    """Cap on what the step may spend over all its runs."""
     prompt: InputFile | None = None
-    """File with a prompt of your own for the system message."""
+    """File with a prompt of your own for the system message, beside the recipe. Where the prompt that comes with Dartboard has parts
+    (`# name`), yours may have any of them."""
     max_tokens: Annotated[int, Field(ge=16)] = 1024
     """Tokens that an answer may have."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """How freely the model draws its words; the strategy's own unless given."""
     concurrency: Annotated[int, Field(ge=1, le=256)] = Field(default=8, json_schema_extra={"identity": False})
     """Calls under way at once."""
     timeout_seconds: Annotated[float, Field(gt=0)] = Field(default=120.0, json_schema_extra={"identity": False})
     """Seconds after which a call is given up and sent again."""
+
+    def models(self) -> tuple[str, ...]:
+        """Name the models that the step asks, its own first."""
+        return (self.model,)
+
+    def identity(self) -> dict[str, Any]:
+        """The settings, and the instructions that come with Dartboard."""
+        return super().identity() | {"instructions": digest(shipped("prompts", self.use))}
+
+    def instructions(self, context: Context, part: str = "") -> str:
+        """Give what the model is told: a part of the user's own file, where it has it, or else of the one that comes with Dartboard."""
+        ours = parts_of(shipped("prompts", self.use) or "")
+        own = parts_of(context.files.get("prompt", ""), [name for name in ours if name])
+        return own.get(part) or ours.get(part, "")
+
+    def parameters(self, **more: Any) -> dict[str, Any]:
+        """Give the parameters of a call."""
+        return {"max_tokens": self.max_tokens, "temperature": self.temperature_by_default, **more} | (
+            {} if self.temperature is None else {"temperature": self.temperature}
+        )
 
     def columns_after(self, before: frozenset[str]) -> frozenset[str]:
         """A pair's columns, and what the rows carry."""
@@ -52,94 +72,54 @@ class ModelStep(Step):
     def faults(self) -> Sequence[Fault]:
         """A model without a budget is refused: nobody should find out what it cost afterwards."""
         if self.budget is None or (self.budget.usd is None) == (self.budget.tokens is None):
-            return [
-                Fault(
-                    "budget",
-                    "a step that asks a model needs a budget, in `usd` or in `tokens`",
-                    remedy="For instance `budget: {tokens: 500000}`.",
-                )
-            ]
+            return [NO_BUDGET]
         return ()
 
     def model_faults(self, models: Mapping[str, Any]) -> Sequence[Fault]:
         """Name what does not fit the recipe's models."""
-        if self.model not in models:
-            return [Fault("model", f"is not among the models ({', '.join(models) or 'none'})", self.model)]
-        if self.budget and self.budget.usd is not None and models[self.model].price is None:
-            return [
-                Fault(
-                    "budget.usd",
-                    f"models.{self.model} has no price",
-                    remedy="Give `price: {input: …, output: …}` in dollars per million tokens.",
-                )
-            ]
-        return ()
+        absent = [
+            Fault("model", f"is not among the models ({', '.join(models) or 'none'})", name) for name in self.models() if name not in models
+        ]
+        free = [name for name in self.models() if name in models and models[name].price is None]
+        if self.budget and self.budget.usd is not None and free:
+            remedy = "Give `price: {input: …, output: …}` in dollars per million tokens."
+            return [*absent, Fault("budget.usd", f"models.{free[0]} has no price", remedy=remedy)]
+        return absent
 
 
-def fenced(value: object) -> str:
-    """Write data for a prompt: as JSON inside a fence that its text cannot contain."""
-    text = json.dumps(value, ensure_ascii=False)
-    mark = f"DATA-{digest(text)[:12]}"
-    return f"<{mark}>\n{text}\n</{mark}>"
+class CompletingStep(ModelStep):
+    """A step that completes rows: ids stay, and so does every word that a human wrote."""
+
+    family: ClassVar[Family] = "complete"
+    keeps: ClassVar[bool] = False
+    """Whether a row that the model did not complete, or must not see, goes on as it was; otherwise it is dropped, by name."""
+
+    async def finish(self, row: Row, ask: Ask, context: Context) -> Row:
+        """Complete one row; Refused says why it cannot be."""
+        raise NotImplementedError
+
+    async def conclude(self, rows: Sequence[Row], made: Sequence[Row], asking: Asking, context: Context) -> dict[str, Any]:
+        """Give what the report should hold besides: `warned`, a list of sentences, or data of the step's own."""
+        del rows, made, asking, context
+        return {}
 
 
-def request(system: str, data: object, parameters: Mapping[str, Any], sample: int = 0) -> Request:
-    """Make a call: instructions as system message, data as fenced user message."""
-    messages = ({"role": "system", "content": system}, {"role": "user", "content": fenced(data)})
-    return Request(messages, parameters, sample)
+def made_by(step: ModelStep) -> str:
+    """Say who made a row."""
+    return f"model:{step.model}"
 
 
-def spoken(text: str) -> str:
-    """Give an answer without the thinking that some models write before it."""
-    return re.sub(r"^\s*<think>.*?</think>", "", text, flags=re.DOTALL).strip()
-
-
-def whole(answer: Answer) -> str:
-    """Give what an answer says, without its thinking; Refused where it was cut off, or says nothing."""
-    if answer.finish == "length":
-        raise Refused("cut by length", "longer")
-    text = spoken(answer.text)
-    if not text:
-        raise Refused("empty answer", "told")
-    return text
-
-
-def json_in(text: str) -> dict[str, Any]:
-    """Read the JSON object of an answer, fenced or among words, its syntax mended where it is broken; Refused where there is none."""
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        value = json.loads(text[start : end + 1])
-    except (ValueError, RecursionError):
-        value = _mended(text[start:]) if start >= 0 else None
-    if not isinstance(value, dict) or not value:
-        raise Refused("broken JSON", "told")
-    return value
-
-
-def _mended(text: str) -> Any:
-    """Read JSON whose quotes, commas or brackets are wrong; None where that does not help."""
-    import json_repair
-
-    try:
-        return json_repair.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def once_more(request: Request, answer: Answer, refused: Refused) -> Request | None:
-    """Give the request that asks again for what was refused; None where that would not help."""
-    if refused.again == "longer":
-        return replace(request, parameters={**request.parameters, "max_tokens": 2 * int(request.parameters["max_tokens"])})
-    if refused.again == "told":
-        said = (
-            {"role": "assistant", "content": answer.text},
-            {"role": "user", "content": f"That could not be used: {refused}. Answer again as you were asked, with nothing else."},
-        )
-        return replace(request, messages=(*request.messages, *said))
-    return None
+def paired(row: Row, **texts: Any) -> Row:
+    """Make a pair of a document's row, or change one."""
+    return {name: value for name, value in row.items() if name not in ("text", "sections")} | texts
 
 
 def licences(rows: Sequence[Row]) -> str | None:
     """Join the distinct licences of parents: all of them hold for the child."""
     names = sorted({str(row["licence"]) for row in rows if row.get("licence")})
     return " AND ".join(f"({name})" if " " in name and len(names) > 1 else name for name in names) or None
+
+
+def schema_step_faults(schema: Mapping[str, Any] | None) -> list[Fault]:
+    """Name what is wrong with a step's `schema`."""
+    return [] if schema is None else schema_faults("schema", schema)

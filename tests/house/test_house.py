@@ -47,7 +47,10 @@ def test_the_recipe_of_every_step_s_docstring_runs(use: str, tmp_path: Path) -> 
     for number in range(4):
         (tmp_path / "notes" / f"{number}.txt").write_text(prose(number, 12 * (number + 1)))
     (tmp_path / "faq").mkdir()
-    rows = [json.dumps({"question": prose(n, 1), "answer": prose(n + 50, 2)}) for n in range(12)]
+    rows = [
+        json.dumps({"question": prose(n, 1), "answer": prose(n + 50, 2), "subject": "lanterns" if n % 3 == 0 else None}) for n in range(12)
+    ]
+    (tmp_path / "prompt.md").write_text("You answer letters to the harbour office, calmly and in full.")
     (tmp_path / "faq" / "a.jsonl").write_text("\n".join(rows))
     (tmp_path / "records").mkdir()
     (tmp_path / "records" / "a.json").write_text('{"text": "{\\"a\\": [1, true]}"}')

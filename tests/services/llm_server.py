@@ -110,17 +110,37 @@ def answer(body: dict[str, Any], fault: str) -> dict[str, Any]:
         "output": " ".join(draw.choice(VOCABULARY) for _ in range(20)) + ".",
     }
     a = digest[0] % 12
-    text = (
-        json.dumps(made)
-        if any("examples" in message["content"] for message in body["messages"] if message["role"] == "user")
-        else f"<think>hm</think>Tell me about the {NOUNS[a]} number {digest[7]}."
-    )
+    text = said(body, made) or f"<think>hm</think>Tell me about the {NOUNS[a]} number {digest[7]}."
     text = "no json here" if fault == "broken" else text[:20] if fault == "length" else text
     return {
         "id": "x", "object": "chat.completion", "created": 0, "model": body["model"],
         "choices": [{"index": 0, "finish_reason": "length" if fault == "length" else "stop", "message": {"role": "assistant", "content": text}}],
         "usage": {"prompt_tokens": 50, "completion_tokens": 40, "total_tokens": 90},
     }  # fmt: skip
+
+
+def said(body: dict[str, Any], made: dict[str, str]) -> str:
+    """Give the answer to a call that wants JSON: of the form that it asks for, or a pair; nothing for others."""
+    form = body.get("response_format", {}).get("json_schema", {}).get("schema")
+    if form is not None:
+        return json.dumps(fitting(form, random.Random(json.dumps(body["messages"])), made))
+    asked = [message["content"] for message in body["messages"] if message["role"] == "user"]
+    return json.dumps(made) if any("examples" in content for content in asked) else ""
+
+
+def fitting(form: dict[str, Any], draw: random.Random, made: dict[str, str], name: str = "") -> Any:
+    """Make a value of a JSON Schema; a probability is of the tail, a score high unless the text that is judged has a flaw."""
+    kind = form.get("type", form.get("anyOf", [{}])[0].get("type"))
+    kind = kind[0] if isinstance(kind, list) else kind
+    if kind == "object":
+        return {key: fitting(held, draw, made, key) for key, held in form.get("properties", {}).items()}
+    if kind == "array":
+        return [fitting(form["items"], draw, made) for _ in range(5)]
+    if kind in ("number", "integer"):
+        return 0.05 if name == "probability" else 5
+    if name in made and "stale" in Handler.plan:
+        return made[name]
+    return " ".join(draw.choice(VOCABULARY) for _ in range(12)) + ("?" if name == "input" else ".")
 
 
 def vectors(body: dict[str, Any]) -> dict[str, Any]:

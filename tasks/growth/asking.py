@@ -1,0 +1,168 @@
+"""One call after another: the ledger first, then the purse, then the endpoint; what cannot be read is asked for once more."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from tasks.clients.llm import FILTERED, NO_ROOM, REFUSED, UNSURE, Endpoint
+from tasks.clients.model import Answer, Model, Request
+from tasks.errors import ModelError
+from tasks.growth.budget import Leave, Purse
+from tasks.growth.ledger import Ledger, request_key
+from tasks.growth.reading import Refused, Unpaid, once_more, traced
+
+T = TypeVar("T")
+Read = Callable[[Answer, bool], T]
+"""Makes something of an answer, or raises Refused; told whether it is the last answer, so that one bad field may be emptied."""
+INTERRUPTED = "interrupted"
+POLL_SECONDS = 0.2
+"""How often a call looks that waits for another build's."""
+COSTS = ("requests", "cached", "input_tokens", "output_tokens", "usd")
+
+
+async def together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Give what came of several calls, in order; where one fails, the others have ended before its error is raised."""
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+class Ask(Protocol):
+    """What steps ask by: see `Asking.__call__`."""
+
+    async def __call__(self, request: Request, read: Read[T], model: str = "") -> T:
+        """Give what `read` makes of the answer."""
+        ...
+
+
+class Asking:
+    """One step's calls in one build: to its model, and to others that it names."""
+
+    def __init__(self, endpoints: Mapping[str, Endpoint], first: str, ledger: Ledger, purse: Purse) -> None:
+        self._endpoints = endpoints
+        self._first = first
+        self._ledger = ledger
+        self._purse = purse
+        self._slots = asyncio.Semaphore(endpoints[first].concurrency)
+        self._settled = asyncio.Event()
+        self.cost: dict[str, float] = dict.fromkeys(COSTS, 0)
+        self._misread: Counter[str] = Counter()
+        self.unpaid = False
+        """Whether the budget had no room for a call."""
+
+    def model(self, name: str) -> Model:
+        """Give one of the models that are asked."""
+        return self._endpoints[name].model
+
+    @property
+    def failures(self) -> Counter[str]:
+        """Failed calls of this build by class, and answers that could not be read; those that were mended among them."""
+        return sum((endpoint.failures for endpoint in self._endpoints.values()), self._misread)
+
+    async def __call__(self, request: Request, read: Read[T], model: str = "") -> T:
+        """Answer a request and read the answer; Refused says why there is none, Unpaid that the budget had no room.
+
+        What was cut off is asked for once more with twice the room, what could not be read once with what was wrong with it.
+        """
+        endpoint = self._endpoints[model or self._first]
+        tried: set[str] = set()
+        while True:
+            key = request_key(endpoint.name, endpoint.model, request)
+            answer, fresh = await self._answer(key, endpoint, request)
+            try:
+                return read(_good(answer), "told" in tried)
+            except Refused as refused:
+                again = None if refused.again in tried else once_more(request, answer, refused)
+                if fresh and refused.again:
+                    self._misread[str(refused)] += 1
+                if again is None:
+                    self._give_up(key, refused, request, answer)
+                    raise
+                tried.add(str(refused.again))
+                request = again
+
+    def _give_up(self, key: str, refused: Refused, request: Request, answer: Answer) -> None:
+        if refused.again or answer.failure or str(refused) == FILTERED:
+            refused.trace = traced(request, answer)
+        if not answer.failure:
+            self._ledger.refuse(key, str(refused))
+
+    async def _answer(self, key: str, endpoint: Endpoint, request: Request) -> tuple[Answer, bool]:
+        """Give an answer, and whether it was asked for just now."""
+        known = self._known(key, endpoint)
+        if known is not None:
+            return known, False
+        async with self._slots:
+            worst = self._purse.budget.cost(endpoint.model, *endpoint.worst(request))
+            while (leave := self._purse.reserve(key, worst)) is not Leave.GO:
+                if leave is Leave.NO:
+                    self.unpaid = True
+                    raise Unpaid
+                await self._changed()
+                if (known := self._known(key, endpoint)) is not None:
+                    return known, False
+            return await self._sent(key, endpoint, request, worst), True
+
+    def _known(self, key: str, endpoint: Endpoint) -> Answer | None:
+        answer = self._ledger.get(key)
+        if answer is not None:
+            self._purse.known(key, endpoint.model, answer)
+            self.cost["cached"] += 1
+        return answer
+
+    async def _changed(self) -> None:
+        """Wait until a call of this build is settled, or one of another build may be."""
+        self._settled.clear()
+        try:
+            await asyncio.wait_for(self._settled.wait(), POLL_SECONDS)
+        except TimeoutError:
+            self._ledger.bury()
+
+    async def _sent(self, key: str, endpoint: Endpoint, request: Request, worst: float) -> Answer:
+        lost = 0
+
+        def may_resend() -> bool:
+            nonlocal lost
+            lost += 1
+            return self._purse.resend(key, worst)
+
+        answer = Answer(failure=INTERRUPTED)
+        try:
+            answer = await endpoint.ask(request, may_resend)
+        except ModelError:
+            answer = Answer(failure=REFUSED)
+            raise
+        finally:
+            if answer.failure:
+                self._purse.let_go(key, lost=lost + (answer.failure in (*UNSURE, INTERRUPTED)))
+            else:
+                self._purse.settle(key, endpoint.model, answer)
+                self._ledger.share()
+            self._settled.set()
+        if answer.failure == NO_ROOM:
+            self.unpaid = True
+            raise Unpaid
+        self._book(endpoint, answer)
+        return answer
+
+    def _book(self, endpoint: Endpoint, answer: Answer) -> None:
+        if not answer.failure:
+            self.cost["requests"] += 1
+            self.cost["input_tokens"] += answer.input_tokens
+            self.cost["output_tokens"] += answer.output_tokens
+            self.cost["usd"] += endpoint.model.usd(answer.input_tokens, answer.output_tokens)
+
+
+def _good(answer: Answer) -> Answer:
+    """Give an answer; Refused where there is none."""
+    if answer.failure:
+        refused = Refused(answer.failure)
+        refused.transient = answer.failure not in (FILTERED, REFUSED)
+        raise refused
+    return answer

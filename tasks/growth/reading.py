@@ -1,0 +1,109 @@
+"""How answers are read: what was cut, broken or besides the form is refused by name, and asked for once more where that helps."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from tasks.clients.llm import FILTERED
+from tasks.clients.model import Answer, Request
+
+TRACED = 4000
+"""Characters of a text that a trace keeps."""
+
+
+class Refused(ValueError):
+    """An answer that cannot be used; its text is the reason, and `again` what may help: more room, or to be told."""
+
+    def __init__(self, reason: str, again: Literal["longer", "told"] | None = None, *, detail: str = "", drop: bool = False) -> None:
+        super().__init__(reason)
+        self.again = again
+        self.detail = detail
+        self.drop = drop
+        """Whether the row is dropped also where a row without an answer would go on."""
+        self.trace: list[dict[str, str]] = []
+        """What was asked and said, where a call failed."""
+        self.transient = False
+        """Whether a later run may do better."""
+
+
+class Unpaid(Exception):
+    """A call that the budget had no room for."""
+
+
+def spoken(text: str) -> str:
+    """Give an answer without the thinking that some models write before it, with or without its opening tag."""
+    return re.sub(r"^.*</think(?:ing)?>", "", text, count=1, flags=re.DOTALL).strip()
+
+
+def whole(answer: Answer) -> str:
+    """Give what an answer says, without its thinking; Refused where it was cut off, filtered, or says nothing."""
+    if answer.finish == "length":
+        raise Refused("cut by length", "longer")
+    if answer.finish == "content_filter":
+        raise Refused(FILTERED)
+    text = spoken(answer.text)
+    if not text or text.startswith("<think"):
+        raise Refused("empty answer", "told")
+    return text
+
+
+def json_in(text: str) -> dict[str, Any]:
+    """Read the JSON object of an answer, fenced or among words, its syntax mended where it is broken; Refused where there is none."""
+    start, end = text.find("{"), text.rfind("}")
+    try:
+        value = json.loads(text[start : end + 1])
+    except (ValueError, RecursionError):
+        value = _mended(text[start:]) if start >= 0 else None
+    if not isinstance(value, dict) or not value:
+        raise Refused("broken JSON", "told", detail="no JSON object could be read")
+    return value
+
+
+def _mended(text: str) -> Any:
+    """Read JSON whose quotes, commas or brackets are wrong; None where that does not help."""
+    import json_repair
+
+    try:
+        return json_repair.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def text_of(value: Mapping[str, Any], name: str) -> str:
+    """Give a field of an answer that must be a text with something in it; Refused otherwise."""
+    text = value.get(name)
+    if not isinstance(text, str) or not text.strip():
+        raise Refused("schema violation", "told", detail=f"`{name}` must be a text, and not empty")
+    return text
+
+
+def number_of(value: Mapping[str, Any], name: str, low: float, high: float) -> float:
+    """Give a field of an answer that must be a number from `low` to `high`, as a number or as its digits; Refused otherwise."""
+    found = value.get(name)
+    if isinstance(found, str) and re.fullmatch(r"\s*\d+(\.\d+)?\s*%?\s*", found):
+        found = float(found.strip(" %")) / (100 if "%" in found else 1)
+    if isinstance(found, bool) or not isinstance(found, int | float) or not low <= found <= high:
+        raise Refused("schema violation", "told", detail=f"`{name}` must be a number from {low:g} to {high:g}")
+    return float(found)
+
+
+def once_more(request: Request, answer: Answer, refused: Refused) -> Request | None:
+    """Give the request that asks again for what was refused; None where that would not help."""
+    if refused.again == "longer":
+        return replace(request, parameters={**request.parameters, "max_tokens": 2 * int(request.parameters["max_tokens"])})
+    if refused.again == "told":
+        why = f"{refused}: {refused.detail}" if refused.detail else str(refused)
+        said = (
+            {"role": "assistant", "content": answer.text},
+            {"role": "user", "content": f"That could not be used: {why}. Answer again as you were asked, with nothing else."},
+        )
+        return replace(request, messages=(*request.messages, *said))
+    return None
+
+
+def traced(request: Request, answer: Answer) -> list[dict[str, str]]:
+    """Give what was asked and said, shortened, for the quarantine."""
+    turns = [*request.messages, {"role": f"answer ({answer.finish or answer.failure})", "content": answer.text}]
+    return [{"role": turn["role"], "content": turn["content"][:TRACED]} for turn in turns]

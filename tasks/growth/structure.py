@@ -1,0 +1,76 @@
+"""The form of outputs: a JSON Schema in the recipe, what answers are checked by, and what becomes of one bad field."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from tasks.errors import Fault
+from tasks.growth.reading import Refused
+
+PAIR: dict[str, Any] = {
+    "type": "object",
+    "properties": {"input": {"type": "string"}, "output": {"type": "string"}},
+    "required": ["input", "output"],
+    "additionalProperties": False,
+}
+
+
+def schema_faults(place: str, schema: Mapping[str, Any]) -> list[Fault]:
+    """Name what is wrong with a JSON Schema: it must be one, and of an object."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        Draft202012Validator.check_schema(dict(schema))
+    except SchemaError as error:
+        return [Fault(place, f"is no JSON Schema: {error.message}")]
+    if schema.get("type") != "object" or not isinstance(schema.get("properties"), dict):
+        return [Fault(place, "must be of an object with `properties`", remedy="Write `type: object` and its `properties`.")]
+    return []
+
+
+def paired(schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Give the schema of an answer that is a pair, its output of the form given."""
+    return PAIR if schema is None else {**PAIR, "properties": {**PAIR["properties"], "output": dict(schema)}}
+
+
+def wrongs(value: object, schema: Mapping[str, Any]) -> dict[str, str]:
+    """Give what does not fit a schema, by the top-level field in which it stands; the field of no name is the whole."""
+    from jsonschema import Draft202012Validator
+
+    found: dict[str, str] = {}
+    for error in Draft202012Validator(dict(schema)).iter_errors(value):
+        place = str(error.absolute_path[0]) if error.absolute_path else ""
+        found.setdefault(place, error.message[:200])
+    return found
+
+
+def fitted(value: object, schema: Mapping[str, Any], *, last: bool, empty: bool = False) -> tuple[dict[str, Any], list[str]]:
+    """Give an object that fits its schema, and the fields that had to be emptied.
+
+    What does not fit is told to the model once. The last time, a field that is wrong or missing becomes null and is
+    named; Refused where the whole is wrong, or, unless it may be `empty`, no field is right.
+    """
+    wrong = wrongs(value, schema)
+    if wrong and not last:
+        raise Refused("schema violation", "told", detail="; ".join(f"{place or 'the whole'}: {told}" for place, told in wrong.items()))
+    if not isinstance(value, dict):
+        raise Refused("schema violation", "told", detail="the answer is no JSON object")
+    kept, bad = _emptied(value, wrong, schema)
+    if not empty and all(found is None for found in kept.values()):
+        raise Refused("schema violation", "told", detail="no field fits")
+    return kept, bad
+
+
+def _emptied(value: Mapping[str, Any], wrong: Mapping[str, str], schema: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Give the known fields of an object, null where they are wrong or missing, and the names of those."""
+    known = schema["properties"]
+    missing = [name for name in schema.get("required", ()) if name not in value]
+    bad = sorted({*(place for place in wrong if place in value and place in known), *missing})
+    return {name: None if name in bad else value.get(name) for name in known if name in value or name in missing}, bad
+
+
+def written(value: object) -> str:
+    """Write an object as an output's text."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()

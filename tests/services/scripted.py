@@ -1,0 +1,80 @@
+"""An OpenAI-compatible server on loopback whose answers a test writes as a function of what is asked."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Asked:
+    """One call: the instructions, the data of the last turn, and the whole body."""
+
+    told: str
+    data: dict[str, Any]
+    body: dict[str, Any]
+
+
+@dataclass
+class Scripted:
+    """A running server: its address and what it was asked."""
+
+    url: str
+    calls: list[Asked] = field(default_factory=list)
+
+
+def read(body: dict[str, Any]) -> Asked:
+    """Read a call; data stand fenced between two lines."""
+    told = "\n".join(turn["content"] for turn in body["messages"] if turn["role"] == "system")
+    users = [turn["content"] for turn in body["messages"] if turn["role"] == "user"]
+    fenced = [text for text in users if text.startswith("<DATA-")]
+    data = json.loads(fenced[-1].split("\n")[1]) if fenced else users[-1]
+    return Asked(told, data if isinstance(data, dict) else {"text": data}, body)
+
+
+@contextmanager
+def scripted(answer: Callable[[Asked], Any]) -> Iterator[Scripted]:
+    """Serve: what `answer` gives is the text, JSON of it where it is no text, or an HTTP status where it is a number."""
+    held = Scripted("")
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+        def do_POST(self) -> None:
+            asked = read(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            with lock:
+                held.calls.append(asked)
+                said = answer(asked)
+            status = said if isinstance(said, int) else 200
+            text = said if isinstance(said, str) else json.dumps(said)
+            message = {"role": "assistant", "content": text}
+            value: Any = {
+                "id": "x",
+                "object": "chat.completion",
+                "created": 0,
+                "model": "m",
+                "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+                "usage": {"prompt_tokens": 50, "completion_tokens": 40, "total_tokens": 90},
+            }
+            data = json.dumps(value if status == 200 else {"error": {"message": "no"}}).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    held.url = f"http://127.0.0.1:{server.server_port}/v1"
+    try:
+        yield held
+    finally:
+        server.shutdown()
+        server.server_close()

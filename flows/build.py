@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import math
 import os
 import sys
 import time
@@ -21,6 +22,7 @@ from flows.plan import Plan, Stage, plan_of
 from flows.progress import Quiet, rows_table, steps_table, watcher
 from flows.publish import Published, publish
 from flows.reader import read_recipe, warnings
+from flows.rehearsing import check_budgets, estimates, told
 from flows.rim import Exit, guarded, parse_bytes
 from flows.runners import LEAST_BYTES, interruptible, pool, worker_count
 from flows.sampling import expected_rows
@@ -33,6 +35,8 @@ from tasks.dedup.near import Near
 from tasks.dedup.semantic import Semantic
 from tasks.errors import usage
 from tasks.gate import Expect
+from tasks.growth.growing import GrowingStep
+from tasks.growth.rehearsal import Estimate
 from tasks.growth.strategy import ModelStep
 from tasks.recipe import Recipe
 from tasks.shards import Shard, read
@@ -64,8 +68,11 @@ class Options:
     ledger: str | None = None
 
 
-def prepared(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options) -> tuple[Plan, Site, Place]:
-    """Read and plan a recipe, and open its places; nothing is written yet."""
+def prepared(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options, *, paying: bool = True) -> tuple[Plan, Site, Place]:
+    """Read and plan a recipe, and open its places.
+
+    Nothing is written yet, unless a budget is missing and one must be proposed; with `paying` false none is needed.
+    """
     checked = read_recipe(recipe, (*options.sets, *_limits(recipe, options)))
     if options.workers is not None and options.workers < 1:
         raise usage("must be at least 1", place="--workers", value=str(options.workers))
@@ -83,6 +90,9 @@ def prepared(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options
     site = Site(checked, work, options.offline, options.shard_bytes, out=out, since=options.since, ledger_url=ledger)
     site.check_inputs()
     _check_suites(checked, site)
+    if paying:
+        with pool("direct", 1) as execute:
+            check_budgets(plan, site, execute)
     return plan, site, Place.at(out)
 
 
@@ -112,8 +122,9 @@ def _limits(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options)
         return []
     if options.limit < 1:
         raise usage("must be at least 1", place="--limit", value=str(options.limit))
-    checked = read_recipe(recipe, options.sets)
-    return [f"steps.{name}.limit={_capped(step, options.limit)}" for name, step in checked.steps.items() if isinstance(step, SourceStep)]
+    steps = read_recipe(recipe, options.sets).steps
+    limits = [f"steps.{name}.limit={_capped(step, options.limit)}" for name, step in steps.items() if isinstance(step, SourceStep)]
+    return limits + [f"steps.{name}.rows={min(step.rows, options.limit)}" for name, step in steps.items() if isinstance(step, GrowingStep)]
 
 
 def _capped(step: SourceStep, most: int) -> str:
@@ -220,7 +231,7 @@ def _command(parsed: argparse.Namespace) -> int:
     sets, workers = tuple(parsed.set), parsed.workers
     more: dict[str, Any] = {"since": parsed.since or "latest", "ledger": parsed.ledger}
     options = Options(parsed.out, parsed.work, sets, parsed.limit, parsed.runner, workers, memory, parsed.offline, **more)
-    plan, site, out = prepared(parsed.recipe, options)
+    plan, site, out = prepared(parsed.recipe, options, paying=not parsed.plan)
     for warning in warnings(plan.recipe):
         print(f"warning: {warning}", file=sys.stderr)
     if parsed.plan:
@@ -251,6 +262,10 @@ def _show_plan(plan: Plan, site: Site, options: Options, *, sample: bool, as_jso
     if sample:
         with interruptible(), pool("direct", worker_count(options.workers, options.memory_bytes)) as execute:
             expected = expected_rows(plan, site, execute)
+    asked: dict[str, Estimate] = {}
+    if any(stage.kind == "model" for stage in plan.stages):
+        with interruptible(), pool("direct", worker_count(options.workers, options.memory_bytes)) as execute:
+            asked = estimates(plan, site, execute)
     states = survey(plan, site).states
     stages: list[dict[str, Any]] = [
         {
@@ -259,9 +274,10 @@ def _show_plan(plan: Plan, site: Site, options: Options, *, sample: bool, as_jso
             "steps": list(stage.steps),
             "needs": list(stage.needs),
             "state": states[stage.name],
-            "cost": _cost(plan, stage, states[stage.name]),
+            "cost": _cost(plan, stage, states[stage.name], asked.get(stage.name)),
             "rows": expected.get(stage.steps[-1]),
-            "expected": _told(plan, stage),
+            "expected": told(asked[stage.name]) if stage.name in asked else _told(plan, stage),
+            "estimate": asked[stage.name].plain() if stage.name in asked else None,
         }
         for stage in plan.stages
     ]
@@ -286,15 +302,22 @@ def _told(plan: Plan, stage: Stage) -> str:
     return "; ".join(search.told() for search in searches if isinstance(search, Near | Semantic))
 
 
-def _cost(plan: Plan, stage: Stage, state: str) -> dict[str, Any]:
-    """Give what a stage costs at least and at most: nothing, or up to the budget of a step that asks a model."""
+def _cost(plan: Plan, stage: Stage, state: str, estimate: Estimate | None) -> dict[str, Any]:
+    """Give what a stage costs at least and at most: nothing, or what is expected of a step that asks a model, up to its budget."""
     step = plan.step(stage.steps[-1])
     semantic = getattr(step, "semantic", None)
     if isinstance(semantic, Semantic) and semantic.endpoint and state != "cached":
         return {"low": 0, "high": semantic.endpoint.tokens, "unit": "tokens"}
     budget = step.budget if isinstance(step, ModelStep) and state != "cached" else None
-    unit = "tokens" if budget and budget.tokens else "usd"
-    return {"low": 0, "high": (budget.tokens or budget.usd or 0) if budget else 0, "unit": unit}
+    unit = "usd" if budget is None or budget.usd is not None else "tokens"
+    most = budget.cap if budget else 0
+    if estimate is None:
+        return {"low": 0, "high": most, "unit": unit}
+    held = estimate.usd if budget and budget.usd is not None else estimate.tokens
+    low, high = (min(value, most) if budget else value for value in (held.low, held.high))
+    if budget is None or budget.usd is None:
+        low, high = math.floor(low), math.ceil(high)
+    return {"low": low, "high": high, "unit": unit if budget else "tokens"}
 
 
 def _show(dataset: Dataset, *, as_json: bool) -> None:
@@ -310,8 +333,8 @@ def _show(dataset: Dataset, *, as_json: bool) -> None:
     for report in dataset.summary["steps"]:
         if report.get("since"):
             print(f"{report['name']}: splits are carried over from version {report['since']} (--since none draws afresh)", file=sys.stderr)
-        for told in report.get("warned", ()):
-            print(f"{report['name']}: {told}", file=sys.stderr)
+        for warned in report.get("warned", ()):
+            print(f"{report['name']}: {warned}", file=sys.stderr)
     for partial in dataset.summary["partial"]:
         print(f"partial: {partial}", file=sys.stderr)
     console = Console(stderr=as_json, width=None if sys.stdout.isatty() else 120)
@@ -339,7 +362,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PLACE=VALUE",
         help="change the recipe, as in steps.books.limit=10; may be given again",
     )
-    add("--limit", type=int, metavar="N", help="take at most N rows of every source")
+    add("--limit", type=int, metavar="N", help="take at most N rows of every source, and grow at most N in each step: a pilot")
     add("--plan", action="store_true", help="show what is cached and what is to do, and stop")
     add(
         "--sample", action="store_true", help="with --plan: carry one shard of each source through, and tell about how many rows would come"

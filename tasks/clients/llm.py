@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -84,6 +84,7 @@ class Endpoint:
         broken: tuple[type[Exception], ...] = (openai.APIError, *_transport(), TimeoutError, ValueError, AttributeError, TypeError)
         while True:
             turn = await rate.turn(tokens)
+            sent = time.monotonic()
             try:
                 answer = await send()
             except openai.RateLimitError as error:
@@ -95,7 +96,7 @@ class Endpoint:
                 kind = self._class_of(error)
             else:
                 rate.answer(turn, time.monotonic())
-                return answer
+                return replace(answer, seconds=round(time.monotonic() - sent, 3))
             self.failures[kind] += 1
             attempt += 1
             if kind in (REFUSED, FILTERED) or self._given_up(kind, attempt):

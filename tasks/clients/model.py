@@ -93,6 +93,8 @@ class Answer:
     input_tokens: int = 0
     output_tokens: int = 0
     failure: str = ""
+    seconds: float = 0.0
+    """How long it took from the sending to the last word."""
 
 
 def most_tokens(messages: Sequence[Mapping[str, str]]) -> float:

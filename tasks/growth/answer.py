@@ -9,7 +9,7 @@ from tasks.clients.model import Answer as Said
 from tasks.clients.model import estimate
 from tasks.errors import Fault
 from tasks.frames import Kind
-from tasks.growth.asking import Ask, Asking
+from tasks.growth.asking import Ask, Asker
 from tasks.growth.prompting import conversation, formed, unrepeated
 from tasks.growth.reading import json_in, whole
 from tasks.growth.strategy import CompletingStep, Row, made_by, paired, schema_step_faults
@@ -58,6 +58,11 @@ class Answer(CompletingStep):
         """A pair's columns, and the fields that had to be emptied where there is a schema."""
         return super().columns_after(before) | (frozenset({"emptied"}) if self.schema_ is not None else frozenset())
 
+    def expects(self, rows: Sequence[Row]) -> float:
+        """An answer of some length."""
+        del rows
+        return 200
+
     async def finish(self, row: Row, ask: Ask, context: Context) -> Row:
         """Answer an input that has no output yet."""
         system = self.keep or None
@@ -77,7 +82,7 @@ class Answer(CompletingStep):
         held, emptied = fitted(json_in(text), self.schema_, last=last)
         return {"output": written(held), "emptied": ", ".join(emptied) or None}
 
-    async def conclude(self, rows: Sequence[Row], made: Sequence[Row], asking: Asking, context: Context) -> dict[str, Any]:
+    async def conclude(self, rows: Sequence[Row], made: Sequence[Row], asking: Asker, context: Context) -> dict[str, Any]:
         """Tell what a call saves, and when training pays."""
         del rows, made
         long, short = (estimate([{"content": text}]) if text else 0 for text in (context.files["prompt"], self.keep))

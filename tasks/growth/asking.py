@@ -41,6 +41,22 @@ class Ask(Protocol):
         ...
 
 
+class Asker(Ask, Protocol):
+    """What the engine asks by: an `Asking`, or a rehearsal that sends nothing."""
+
+    cost: dict[str, float]
+    unpaid: bool
+
+    @property
+    def failures(self) -> Counter[str]:
+        """Failed calls by class."""
+        ...
+
+    def model(self, name: str) -> Model:
+        """Give one of the models."""
+        ...
+
+
 class Asking:
     """One step's calls in one build: to its model, and to others that it names."""
 

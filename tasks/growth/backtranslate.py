@@ -38,6 +38,11 @@ class Backtranslate(CompletingStep):
     curate: Annotated[float, Field(ge=0, le=5)] = 0.0
     """The least score of a pair that is kept, from 1 to 5; 0 asks for no scores."""
 
+    @property
+    def calls(self) -> int:
+        """Two with curation."""
+        return 2 if self.curate else 1
+
     async def finish(self, row: Row, ask: Ask, context: Context) -> Row:
         """Ask for the input of a text, and whether the text answers it."""
         told = self.instructions(context)

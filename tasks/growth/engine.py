@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from tasks.clients.llm import NO_ROOM
 from tasks.clients.model import Request
-from tasks.growth.asking import Asking, Read, together
+from tasks.growth.asking import Asker, Read, together
 from tasks.growth.reading import Refused, Unpaid
 from tasks.growth.strategy import CompletingStep, Row
 from tasks.step import Context
@@ -47,13 +47,13 @@ class Grown:
             self.unanswered[reason] += 1
             self.rows.append(kept)
 
-    def report(self, asking: Asking) -> Mapping[str, Any]:
+    def report(self, asking: Asker) -> Mapping[str, Any]:
         """Give cost, failures and the rest as plain data."""
         counts = {name: dict(sorted(count.items())) for name, count in (("failures", asking.failures), ("unanswered", self.unanswered))}
         return {"cost": asking.cost, **counts, "partial": self.partial, "quarantined": len(self.quarantine), "told": self.told}
 
 
-async def complete(step: CompletingStep, rows: Sequence[Row], asking: Asking, context: Context) -> Grown:
+async def complete(step: CompletingStep, rows: Sequence[Row], asking: Asker, context: Context) -> Grown:
     """Complete every row that may be shown; rows keep their order."""
     grown = Grown()
     made = await together(_finished(step, row, asking, context) for row in rows)
@@ -80,7 +80,7 @@ async def _nobody(request: Request, read: Read[T], model: str = "") -> T:
     raise Refused("private")
 
 
-async def _finished(step: CompletingStep, row: Row, asking: Asking, context: Context) -> Row | Refused | str:
+async def _finished(step: CompletingStep, row: Row, asking: Asker, context: Context) -> Row | Refused | str:
     """Give a completed row, or why there is none."""
     try:
         return await step.finish(row, _nobody if row["private"] else asking, context)

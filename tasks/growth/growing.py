@@ -102,7 +102,7 @@ class GrowingStep(ModelStep):
         return super().identity() | ({"rubric": rubric_digest(self.accept.judge.rubric)} if self.accept.judge else {})
 
     def faults(self) -> Sequence[Fault]:
-        """A missing budget, a wrong schema."""
+        """A wrong budget, a wrong schema."""
         return [*super().faults(), *schema_step_faults(self.schema_)]
 
     def faults_in(self, files: Mapping[str, str]) -> Sequence[Fault]:

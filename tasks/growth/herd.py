@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tasks.clients.llm import NO_ROOM
-from tasks.growth.asking import Asking, together
+from tasks.growth.asking import Asker, together
 from tasks.growth.diversity import diversity
 from tasks.growth.engine import Grown
 from tasks.growth.growing import ROUND, GrowingStep, Lot, Outcome
@@ -24,7 +24,7 @@ COPIED = 0.8
 """Estimated Jaccard similarity at which a whole pair is a near-duplicate of one that is there."""
 
 
-async def grow(step: GrowingStep, rows: Sequence[Row], asking: Asking, context: Context) -> Grown:
+async def grow(step: GrowingStep, rows: Sequence[Row], asking: Asker, context: Context) -> Grown:
     """Ask in rounds until enough rows are accepted, the budget is spent, a cap is reached, or nothing new comes."""
     herd = _Herd(step, rows, asking, context)
     while not herd.enough and not herd.grown.partial:
@@ -39,7 +39,7 @@ def _is_human(row: Row) -> bool:
 class _Herd:
     """The state of growing."""
 
-    def __init__(self, step: GrowingStep, rows: Sequence[Row], asking: Asking, context: Context) -> None:
+    def __init__(self, step: GrowingStep, rows: Sequence[Row], asking: Asker, context: Context) -> None:
         self._step, self._asking, self._context = step, asking, context
         self._rows = rows
         self._depths = _depths(rows)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tasks.errors import Fault
 from tasks.frames import Kind
-from tasks.growth.asking import Ask, Asking
+from tasks.growth.asking import Ask, Asker
 from tasks.growth.judging import HIGH, LOW, judged, rubric_digest, rubric_faults, rubric_file, verdict
 from tasks.growth.reading import Refused
 from tasks.growth.strategy import CompletingStep, Row
@@ -71,7 +71,7 @@ class Judge(CompletingStep):
             raise Refused(f"judged below {self.min:g}", drop=True)
         return row | {"score": score, "verdict": reason}
 
-    async def conclude(self, rows: Sequence[Row], made: Sequence[Row], asking: Asking, context: Context) -> dict[str, Any]:
+    async def conclude(self, rows: Sequence[Row], made: Sequence[Row], asking: Asker, context: Context) -> dict[str, Any]:
         """Tell how many pairs have each score."""
         del rows, asking, context
         found = Counter(round(row["score"]) for row in made)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from tasks.clients.model import estimate
 from tasks.errors import Fault
 from tasks.frames import Kind
 from tasks.growth.asking import Ask
@@ -74,6 +75,16 @@ class Preference(CompletingStep):
     def faults_in(self, files: Mapping[str, str]) -> Sequence[Fault]:
         """An empty rubric."""
         return rubric_faults("rubric", files["rubric"]) if "rubric" in files else ()
+
+    @property
+    def calls(self) -> int:
+        """A worse output, and a verdict on each."""
+        return 3
+
+    def expects(self, rows: Sequence[Row]) -> float:
+        """About as many as the outputs have, and two short verdicts."""
+        texts = [estimate([{"content": str(row["output"])}]) for row in rows]
+        return (sum(texts) / max(len(texts), 1) + 80) / 3
 
     async def finish(self, row: Row, ask: Ask, context: Context) -> Row:
         """Write a worse output, and have both judged."""

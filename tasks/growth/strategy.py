@@ -7,7 +7,7 @@ from pydantic import Field
 
 from tasks.errors import Fault
 from tasks.frames import PAIRS, Kind
-from tasks.growth.asking import Ask, Asking
+from tasks.growth.asking import Ask, Asker
 from tasks.growth.budget import Budget
 from tasks.growth.prompting import parts_of, shipped
 from tasks.growth.structure import schema_faults
@@ -15,11 +15,6 @@ from tasks.step import Context, Family, InputFile, Step
 from tasks.store.keys import digest
 
 Row = dict[str, Any]
-NO_BUDGET = Fault(
-    "budget",
-    "a step that asks a model needs a budget, in `usd` or in `tokens`",
-    remedy="For instance `budget: {tokens: 500000}`.",
-)
 
 
 class ModelStep(Step):
@@ -32,7 +27,7 @@ class ModelStep(Step):
     model: str
     """Name of the model in the recipe's `models`."""
     budget: Budget | None = None
-    """Cap on what the step may spend over all its runs."""
+    """Cap on what the step may spend over all its runs; a build without one is refused, and one is proposed."""
     prompt: InputFile | None = None
     """File with a prompt of your own for the system message, beside the recipe. Where the prompt that comes with Dartboard has parts
     (`# name`), yours may have any of them."""
@@ -70,9 +65,9 @@ class ModelStep(Step):
         return frozenset(PAIRS) | (before - {"text", "sections"})
 
     def faults(self) -> Sequence[Fault]:
-        """A model without a budget is refused: nobody should find out what it cost afterwards."""
-        if self.budget is None or (self.budget.usd is None) == (self.budget.tokens is None):
-            return [NO_BUDGET]
+        """A budget is in one unit."""
+        if self.budget is not None and (self.budget.usd is None) == (self.budget.tokens is None):
+            return [Fault("budget", "is given either in `usd` or in `tokens`", remedy="For instance `budget: {tokens: 500000}`.")]
         return ()
 
     def model_faults(self, models: Mapping[str, Any]) -> Sequence[Fault]:
@@ -98,7 +93,17 @@ class CompletingStep(ModelStep):
         """Complete one row; Refused says why it cannot be."""
         raise NotImplementedError
 
-    async def conclude(self, rows: Sequence[Row], made: Sequence[Row], asking: Asking, context: Context) -> dict[str, Any]:
+    @property
+    def calls(self) -> int:
+        """How many calls a row takes."""
+        return 1
+
+    def expects(self, rows: Sequence[Row]) -> float:
+        """Give about how many tokens an answer has."""
+        del rows
+        return 60
+
+    async def conclude(self, rows: Sequence[Row], made: Sequence[Row], asking: Asker, context: Context) -> dict[str, Any]:
         """Give what the report should hold besides: `warned`, a list of sentences, or data of the step's own."""
         del rows, made, asking, context
         return {}

@@ -79,7 +79,7 @@ steps:
         (GOOD.replace("{use: scramble}", '{use: template, input: "{{ text", output: "{{ nope }}"}'), "is no template"),
         (GOOD.replace("{use: scramble}", '{use: template, input: "{{ text }}", output: "{{ tilte }}"}'), "Did you mean `title`"),
         (GOOD.replace("s: {use: scramble}", "s: {use: scramble}\n  f: {use: filter, on: input, rules: {c4: }}"), "takes lines out of"),
-        (GOOD.replace("use: passages}", "use: backtranslate, model: m}"), "needs a budget"),
+        (GOOD.replace("use: passages}", "use: backtranslate, model: m, budget: {}}"), "is given either in `usd` or in `tokens`"),
         (GOOD.replace("use: passages}", "use: backtranslate, model: m, budget: {tokens: 5}}"), "is not among the models"),
     ],
 )  # fmt: skip

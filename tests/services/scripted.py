@@ -24,6 +24,8 @@ class Scripted:
 
     url: str
     calls: list[Asked] = field(default_factory=list)
+    tokens: int = 0
+    """Tokens of all questions and answers, at four characters each."""
 
 
 def read(body: dict[str, Any]) -> Asked:
@@ -55,13 +57,15 @@ def scripted(answer: Callable[[Asked], Any]) -> Iterator[Scripted]:
             status = said if isinstance(said, int) else 200
             text = said if isinstance(said, str) else json.dumps(said)
             message = {"role": "assistant", "content": text}
+            said_in = sum(len(turn["content"]) // 4 + 4 for turn in asked.body["messages"])
+            held.tokens += said_in + len(text) // 4 + 1
             value: Any = {
                 "id": "x",
                 "object": "chat.completion",
                 "created": 0,
                 "model": "m",
                 "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
-                "usage": {"prompt_tokens": 50, "completion_tokens": 40, "total_tokens": 90},
+                "usage": {"prompt_tokens": said_in, "completion_tokens": len(text) // 4 + 1, "total_tokens": said_in + len(text) // 4 + 1},
             }
             data = json.dumps(value if status == 200 else {"error": {"message": "no"}}).encode()
             self.send_response(status)

@@ -1,0 +1,152 @@
+"""What steps that ask a model would ask: the stages before them are carried out, their prompts rendered, and nothing is sent."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from flows.plan import Plan, Stage
+from flows.scene import Result, Scene
+from flows.walk import Execute, Unknown, survey, walk
+from flows.work.job import Job
+from flows.workplace import Site
+from tasks.errors import DartboardError, Fault, RecipeError
+from tasks.growth.growing import GrowingStep
+from tasks.growth.ledger import Ledger
+from tasks.growth.rehearsal import Estimate, Rehearsal, Span, rehearse
+from tasks.growth.strategy import ModelStep, Row
+from tasks.shards import read
+from tasks.sources.remote import RemoteStep
+from tasks.step import SourceStep
+from tasks.store.commit import Done
+from tasks.store.place import Place
+
+ASKING = ("model", "ask-vectors", "list", "fetch")
+"""Kinds of jobs that speak to somebody."""
+MOST_BYTES = 200_000_000
+"""Sources of more are not read for a plan."""
+MOST_ROWS = 20_000
+"""Of more rows some are rehearsed, and the count is scaled."""
+SPARE = 1.3
+"""A budget that is proposed is so much larger than the high estimate."""
+
+
+def estimates(plan: Plan, site: Site, execute: Execute) -> dict[str, Estimate]:
+    """Estimate each stage that asks a model and is not done, as far as its rows can be had without the network or another model.
+
+    What is carried out for it is kept: a build finds it done.
+    """
+    found: dict[str, Estimate] = {}
+    states = survey(plan, site).states
+    for stage in plan.stages:
+        if stage.kind == "model" and states[stage.name] != "cached":
+            results = _before(plan, site, stage, execute)
+            if results is not None:
+                found[stage.name] = _estimate(plan, site, stage, results)
+    return found
+
+
+def _before(plan: Plan, site: Site, asking: Stage, execute: Execute) -> dict[str, Result] | None:
+    """Carry out the stages before one; None where that would need the network, a model or much time."""
+
+    def at_home(stage: Stage, jobs: Sequence[Job]) -> list[Done]:
+        if any(job.kind in ASKING for job in jobs):
+            raise Unknown(stage.name)
+        return execute(stage, jobs)
+
+    names = _ancestors(plan, asking)
+    stages = tuple(held for held in plan.stages if held.name in names)
+    if not all(_is_at_hand(plan, site, held) for held in stages):
+        return None
+    try:
+        return walk(replace(plan, stages=stages), at_home, site)
+    except (Unknown, DartboardError):
+        return None
+
+
+def _ancestors(plan: Plan, stage: Stage) -> set[str]:
+    by_name = {held.name: held for held in plan.stages}
+    found: set[str] = set()
+    waiting = [*stage.needs, *stage.beside]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend((*by_name[name].needs, *by_name[name].beside))
+    return found
+
+
+def _is_at_hand(plan: Plan, site: Site, stage: Stage) -> bool:
+    """Tell whether a source is files of this machine, and not too many."""
+    step = plan.step(stage.steps[0])
+    if not isinstance(step, SourceStep):
+        return True
+    if isinstance(step, RemoteStep) and step.remote:
+        return False
+    patterns = site.patterns(step.path)
+    near = all(pattern.partition("://")[0] in ("file", "local", "memory") for pattern in patterns if "://" in pattern)
+    return near and sum(unit.bytes for unit in step.units(patterns)) <= MOST_BYTES
+
+
+def _estimate(plan: Plan, site: Site, stage: Stage, results: dict[str, Result]) -> Estimate:
+    (name,) = stage.steps
+    step = plan.step(name)
+    assert isinstance(step, ModelStep)
+    shards = Scene(plan, site, results).shards(stage)
+    rows: list[Row] = [row for shard in shards for frame in read(site.work, shard) for row in frame.drop("row").to_dicts()]
+    every = 1 if isinstance(step, GrowingStep) else -(-len(rows) // MOST_ROWS)
+    place = Place.at(site.ledger)
+    ledger = Ledger(place) if not place.local or place.names("") else None
+    models = {each: plan.recipe.models[each] for each in step.models()}
+    try:
+        asking = Rehearsal(models, step.model, ledger)
+        found = asyncio.run(rehearse(step, rows[:: max(every, 1)], asking, site.job("model", [site.call(name)], []).context()))
+    finally:
+        if ledger:
+            ledger.close()
+    return found if every <= 1 else found.times(every)
+
+
+def told(estimate: Estimate) -> str:
+    """Say an estimate in one line."""
+    if not estimate.calls.high:
+        return f"asks nothing: {estimate.known:,} answers are known"
+    usd = f", {estimate.usd.low:.2g} to {estimate.usd.high:.2g} dollars" if estimate.usd.high else ""
+    known = f" ({estimate.known:,} answers known)" if estimate.known else ""
+    spans = ["{} to {}".format(*ends) if ends[0] != ends[1] else ends[0] for ends in map(_ends, (estimate.calls, estimate.tokens))]
+    return f"asks {spans[0]} calls{known}, {spans[1]} tokens{usd}, {_minutes(estimate.seconds.low)} to {_minutes(estimate.seconds.high)}"
+
+
+def _ends(held: Span) -> tuple[str, str]:
+    return f"{held.low:,.0f}", f"{held.high:,.0f}"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{max(seconds, 1):.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def check_budgets(plan: Plan, site: Site, execute: Execute) -> None:
+    """Refuse steps that ask a model without a budget, and propose one for each."""
+    without = [name for name, step in plan.recipe.steps.items() if isinstance(step, ModelStep) and step.budget is None]
+    if without:
+        found = estimates(plan, site, execute)
+        raise RecipeError([_without_budget(plan, name, found.get(name)) for name in without])
+
+
+def _without_budget(plan: Plan, name: str, estimate: Estimate | None) -> Fault:
+    step = plan.step(name)
+    assert isinstance(step, ModelStep)
+    rule = "a step that asks a model needs a budget, in `usd` or in `tokens`"
+    if estimate is None or not estimate.calls.high:
+        return Fault(f"steps.{name}.budget", rule, remedy="For instance `budget: {tokens: 500000}`.")
+    priced = all(plan.recipe.models[each].price for each in step.models()) and estimate.usd.high > 0
+    tokens = SPARE * estimate.tokens.high + 2 * step.max_tokens
+    figure = f"usd: {_rounded(SPARE * estimate.usd.high, 0.01):g}" if priced else f"tokens: {_rounded(tokens, 1):.0f}"
+    return Fault(f"steps.{name}.budget", rule, remedy=f"It {told(estimate)}: `budget: {{{figure}}}` would do.")
+
+
+def _rounded(value: float, least: float) -> float:
+    """Round up to two digits."""
+    value = max(value, least)
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return math.ceil(value / unit - 1e-9) * unit

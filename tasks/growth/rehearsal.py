@@ -1,0 +1,172 @@
+"""What a step would ask: its prompts rendered, the ledger's answers counted, the rest estimated. Nothing is sent."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tasks.clients.model import Answer, Model, Request, most_tokens
+from tasks.growth.asking import COSTS, Read
+from tasks.growth.engine import Grown, complete
+from tasks.growth.growing import GrowingStep
+from tasks.growth.herd import grow
+from tasks.growth.ledger import Ledger, request_key
+from tasks.growth.reading import Refused, Unpaid, once_more
+from tasks.growth.strategy import CompletingStep, ModelStep, Row
+from tasks.step import Context
+
+T = TypeVar("T")
+SPREAD = 1.7
+"""An estimate says from 1 / SPREAD to SPREAD times what it takes for the likeliest: the high is less than three times the low."""
+BLIND_SPREAD = 3.0
+"""The same for growing where too few rows were grown to tell what one costs."""
+ENOUGH = 5
+"""Answers, or rows, from which others are judged."""
+SHARE = 0.45
+"""Tokens of a question as a share of their bound, where no answer tells: about one for four and a half bytes of English."""
+SECONDS, TOKENS_A_SECOND = 0.7, 60.0
+"""What an answer takes, and how fast it is written, where none tells."""
+CALLS_A_ROW, OUTPUT_TOKENS = 1.3, 220
+"""Calls for a row that is grown, and tokens of its answer, where none tells."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A low and a high."""
+
+    low: float
+    high: float
+
+
+def span(likely: float, spread: float = SPREAD) -> Span:
+    """Give the span around what is likeliest."""
+    return Span(likely / spread, likely * spread)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a step would ask for: answers that are known, calls to be made, their tokens, dollars and seconds."""
+
+    known: int
+    calls: Span
+    tokens: Span
+    usd: Span
+    seconds: Span
+
+    def times(self, factor: int) -> "Estimate":
+        """Give the estimate of so many times as many rows."""
+        spans = [Span(factor * held.low, factor * held.high) for held in (self.calls, self.tokens, self.usd, self.seconds)]
+        return Estimate(factor * self.known, *spans)
+
+    def plain(self) -> dict[str, object]:
+        """Give it as plain data."""
+        spans = {"calls": self.calls, "tokens": self.tokens, "usd": self.usd, "seconds": self.seconds}
+        return {"known": self.known, **{name: {"low": held.low, "high": held.high} for name, held in spans.items()}}
+
+
+class Rehearsal:
+    """Stands where an `Asking` would: answers from the ledger, and counts what it lacks."""
+
+    def __init__(self, models: Mapping[str, Model], first: str, ledger: Ledger | None) -> None:
+        self._models = models
+        self._first = first
+        self._ledger = ledger
+        self.cost: dict[str, float] = dict.fromkeys(COSTS, 0)
+        self.unpaid = False
+        self.answers: list[Answer] = []
+        """What the ledger answered."""
+        self.bounds: list[float] = []
+        """The most tokens of each question that it answered."""
+        self.missing: list[Request] = []
+        """What it lacks; of the calls that follow on one another the first."""
+
+    @property
+    def failures(self) -> Counter[str]:
+        """None: nothing is sent."""
+        return Counter()
+
+    def model(self, name: str) -> Model:
+        """Give one of the models."""
+        return self._models[name]
+
+    async def __call__(self, request: Request, read: Read[T], model: str = "") -> T:
+        """Answer from the ledger as `Asking` does; Unpaid where it has no answer."""
+        name = model or self._first
+        tried: set[str] = set()
+        while True:
+            answer = self._ledger.get(request_key(name, self._models[name], request)) if self._ledger else None
+            if answer is None:
+                self.missing.append(request)
+                self.unpaid = True
+                raise Unpaid
+            self.answers.append(answer)
+            self.bounds.append(most_tokens(request.messages))
+            try:
+                return read(answer, "told" in tried)
+            except Refused as refused:
+                again = None if refused.again in tried else once_more(request, answer, refused)
+                if again is None:
+                    raise
+                tried.add(str(refused.again))
+                request = again
+
+    @property
+    def share(self) -> float:
+        """The tokens of questions as a share of their bound."""
+        seen = len(self.answers) >= ENOUGH
+        return max(sum(answer.input_tokens for answer in self.answers) / max(sum(self.bounds), 1), 0.01) if seen else SHARE
+
+    def output(self, expected: float) -> float:
+        """Give the tokens of an answer: of those that there are, or else as expected."""
+        return sum(answer.output_tokens for answer in self.answers) / len(self.answers) if len(self.answers) >= ENOUGH else expected
+
+    def input(self) -> float:
+        """Give the tokens of a question."""
+        bounds = [most_tokens(request.messages) for request in self.missing] or self.bounds
+        return self.share * sum(bounds) / max(len(bounds), 1)
+
+    def seconds(self, output: float) -> float:
+        """Give what an answer takes."""
+        timed = [answer.seconds for answer in self.answers if answer.seconds]
+        return sum(timed) / len(timed) if len(timed) >= ENOUGH else SECONDS + output / TOKENS_A_SECOND
+
+
+async def rehearse(step: ModelStep, rows: Sequence[Row], asking: Rehearsal, context: Context) -> Estimate:
+    """Estimate what a step would ask of these rows."""
+    if isinstance(step, GrowingStep):
+        grown = await grow(step, rows, asking, context)
+        return _growing(step, grown, asking)
+    assert isinstance(step, CompletingStep)
+    grown = await complete(step, rows, asking, context)
+    calls = _calls(step, grown, asking)
+    return _estimate(step, asking, span(calls, 1.0), asking.output(min(step.expects(rows), step.max_tokens)), SPREAD)
+
+
+def _calls(step: CompletingStep, grown: Grown, asking: Rehearsal) -> int:
+    """Count the calls that rows still need: of those that stopped at one that is missing, the ones that follow too."""
+    finished = len(grown.rows) - grown.unanswered.total()
+    stopped = sum(reason == grown.partial for _, reason in grown.dropped) + grown.unanswered[grown.partial]
+    begun = min(max(len(asking.answers) - finished * step.calls, 0), stopped * (step.calls - 1))
+    return len(asking.missing) + stopped * (step.calls - 1) - begun
+
+
+def _growing(step: GrowingStep, grown: Grown, asking: Rehearsal) -> Estimate:
+    """Estimate by what the rows cost that are there; without them, by what is usual."""
+    accepted, known = len(grown.rows), len(asking.answers)
+    tells = accepted >= ENOUGH
+    a_row = known / accepted if tells else (CALLS_A_ROW / step.each + (1 if step.accept.judge else 0))
+    missing = max(step.rows - accepted, 0)
+    spread = SPREAD if tells else BLIND_SPREAD
+    calls = Span(max(missing * a_row / spread, math.ceil(missing / step.each) if tells else 0), missing * a_row * spread)
+    return _estimate(step, asking, calls, asking.output(min(OUTPUT_TOKENS * step.each, step.max_tokens)), spread, missing * a_row)
+
+
+def _estimate(step: ModelStep, asking: Rehearsal, calls: Span, output: float, spread: float, likely: float | None = None) -> Estimate:
+    count = calls.high if likely is None else likely
+    model = asking.model(step.model)
+    tokens = span(count * (asking.input() + output), spread)
+    usd = span(model.usd(count * asking.input(), count * output), spread)
+    waits = [asking.seconds(output) / step.concurrency, 60 / model.requests_per_minute if model.requests_per_minute else 0]
+    waits.append(60 * (asking.input() + output) / model.tokens_per_minute if model.tokens_per_minute else 0)
+    return Estimate(len(asking.answers), Span(math.floor(calls.low), math.ceil(calls.high)), tokens, usd, span(count * max(waits), spread))

@@ -1,0 +1,141 @@
+"""What `--plan` says of steps that ask a model, beside what they ask then."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.build import build, main
+from tests.growth.test_strategies import pair
+from tests.services.scripted import Asked, Scripted, scripted
+from tests.texts import prose
+
+FEW = [{"input": prose(n, 1), "output": prose(n + 100, 2)} for n in range(12)]
+STEPS = {
+    "judge": "{use: judge, model: w, budget: {tokens: 1000000}}",
+    "preference": "{use: preference, model: w, budget: {tokens: 1000000}}",
+    "fill": "{use: fill, model: w, record: attrs, fields: [size, weight], measure: 4, budget: {tokens: 1000000}}",
+    "curated": "{use: backtranslate, model: w, curate: 4, budget: {tokens: 1000000}}",
+    "answer": "{use: answer, model: w, prompt: long.md, budget: {tokens: 1000000}}",
+}
+
+
+def planned(capsys: pytest.CaptureFixture[str], *more: str) -> dict[str, Any]:
+    capsys.readouterr()
+    assert main(["r.yaml", "--plan", "--json", *more]) == 0
+    stages = json.loads(capsys.readouterr().out)["stages"]
+    return {stage["name"]: stage for stage in stages}
+
+
+def answer(asked: Asked) -> Any:
+    if "missing" in asked.data:
+        return {name: {"size": "small and light", "weight": 12}[name] for name in asked.data["missing"]}
+    if '"score"' in asked.told:
+        return {"reason": "It answers what was asked, with care.", "score": 2 if asked.data.get("output") == "No." else 5}
+    return "No." if "flaw" in asked.data else "What is to be done about the lanterns over the bridge in winter, and by whom?"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rows = [{**row, "size": None if n % 2 else "large", "weight": None} for n, row in enumerate(FEW)]
+    (tmp_path / "seeds.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "notes").mkdir()
+    for number in range(12):
+        (tmp_path / "notes" / f"{number}.txt").write_text(prose(number, 6))
+    (tmp_path / "long.md").write_text("Answer letters to the harbour office in one sentence. " * 20)
+    return tmp_path
+
+
+def written(folder: Path, server: Scripted, kind: str, step: str) -> None:
+    source = "{use: files, path: 'notes/*.txt'}" if kind in ("curated", "answer") else "{use: seeds, path: seeds.jsonl}"
+    model = f"{{model: m, url: '{server.url}', price: {{input: 2, output: 4}}}}"
+    (folder / "r.yaml").write_text(f"name: r\nmodels: {{w: {model}}}\nsteps:\n  all: {source}\n  made: {step}\n  dataset: {{use: write}}\n")
+
+
+@pytest.mark.parametrize("kind", list(STEPS))
+def test_a_plan_of_a_completing_step_holds(folder: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    with scripted(answer) as server:
+        written(folder, server, kind, STEPS[kind])
+        stage = planned(capsys)["made"]
+        assert not server.calls, "a plan asks nothing"
+        estimate = stage["estimate"]
+        assert estimate["tokens"]["high"] <= 3 * estimate["tokens"]["low"]
+        assert estimate["known"] == 0
+        build(folder / "r.yaml", out="data")
+        assert estimate["calls"]["low"] <= len(server.calls) <= estimate["calls"]["high"]
+        assert estimate["tokens"]["low"] <= server.tokens <= estimate["tokens"]["high"]
+        assert stage["cost"]["low"] <= server.tokens <= stage["cost"]["high"]
+        paid = len(server.calls)
+        again = planned(capsys, "--work", "elsewhere", "--ledger", "data/.work/ledger")["made"]["estimate"]
+        assert again["known"] == paid
+        assert again["calls"] == {"low": 0, "high": 0}
+        assert len(server.calls) == paid
+
+
+def test_one_more_row_is_one_more_call(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with scripted(answer) as server:
+        written(folder, server, "judge", STEPS["judge"])
+        build(folder / "r.yaml", out="data")
+        with (folder / "seeds.jsonl").open("a") as file:
+            file.write("\n" + json.dumps({"input": "And one more?", "output": "Yes."}))
+        estimate = planned(capsys)["made"]["estimate"]
+        assert (estimate["known"], estimate["calls"]) == (12, {"low": 1, "high": 1})
+        build(folder / "r.yaml", out="data")
+        assert len(server.calls) == 13
+
+
+def test_a_plan_of_a_growing_step_holds_after_a_pilot(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def grown(asked: Asked) -> Any:
+        return FEW[0] if len(asked.told) % 7 == len(server.calls) % 7 else pair()
+
+    with scripted(grown) as server:
+        written(folder, server, "grown", "{use: self-instruct, model: w, rows: 100, budget: {usd: 10}}")
+        blind = planned(capsys)["made"]["estimate"]
+        pilot = build(folder / "r.yaml", out="data", limit=12)
+        assert pilot.summary["steps"][1]["rows_out"] == 12
+        paid, tokens = len(server.calls), server.tokens
+        stage = planned(capsys)["made"]
+        estimate = stage["estimate"]
+        assert estimate["known"] >= 12
+        assert estimate["tokens"]["high"] <= 3 * estimate["tokens"]["low"]
+        assert len(server.calls) == paid
+        dataset = build(folder / "r.yaml", out="data")
+        asked, spent = len(server.calls) - paid, server.tokens - tokens
+        assert asked == len(server.calls) - estimate["known"], "the pilot is the beginning of the whole"
+        assert estimate["calls"]["low"] <= asked <= estimate["calls"]["high"]
+        assert estimate["tokens"]["low"] <= spent <= estimate["tokens"]["high"]
+        assert stage["cost"]["unit"] == "usd"
+        assert stage["cost"]["low"] <= dataset.summary["cost"]["usd"] <= stage["cost"]["high"]
+        assert blind["tokens"]["low"] <= server.tokens <= blind["tokens"]["high"]
+
+
+def test_a_missing_budget_is_refused_with_a_figure(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with scripted(answer) as server:
+        written(folder, server, "judge", "{use: judge, model: w}")
+        assert planned(capsys)["made"]["estimate"]["calls"] == {"low": 12, "high": 12}
+        assert main(["r.yaml", "--runner", "direct"]) == 2
+        told = capsys.readouterr().err
+        assert "steps.made.budget: a step that asks a model needs a budget" in told
+        assert not server.calls
+        figure = told.rsplit("`budget: {usd: ", 1)[1].split("}")[0]
+        written(folder, server, "judge", f"{{use: judge, model: w, budget: {{usd: {figure}}}}}")
+        assert main(["r.yaml", "--runner", "direct"]) == 0
+        assert len(server.calls) == 12
+        written(folder, server, "judge", "{use: judge, model: w, budget: {usd: 1, tokens: 5}}")
+        assert main(["r.yaml", "--plan"]) == 2
+        assert "either in `usd` or in `tokens`" in capsys.readouterr().err
+
+
+def test_a_plan_goes_as_far_as_the_rows_are_known(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with scripted(answer) as server:
+        written(folder, server, "judge", f"{STEPS['judge']}\n  more: {STEPS['preference']}")
+        stages = planned(capsys)
+        assert stages["made"]["estimate"]
+        assert stages["more"]["estimate"] is None
+        assert stages["more"]["cost"]["high"] == 1000000
+        assert main(["r.yaml", "--plan"]) == 0
+        text = capsys.readouterr().out
+        assert "asks 12 calls" in text
+        assert "unknown until made" in text
+        assert not server.calls

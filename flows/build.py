@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import math
 import os
 import sys
 import time
@@ -18,26 +17,22 @@ import orjson
 from expectations.suites import load
 from flows.dataset import Dataset
 from flows.earlier import check_since
-from flows.plan import Plan, Stage, plan_of
+from flows.foretelling import show_plan
+from flows.plan import Plan, plan_of
 from flows.progress import Quiet, rows_table, steps_table, watcher
 from flows.publish import Published, publish
 from flows.reader import read_recipe, warnings
-from flows.rehearsing import check_budgets, estimates, told
+from flows.rehearsing import check_budgets
 from flows.rim import Exit, guarded, parse_bytes
 from flows.runners import LEAST_BYTES, interruptible, pool, worker_count
-from flows.sampling import expected_rows
 from flows.scene import Result
-from flows.walk import Execute, survey, walk
+from flows.walk import Execute, walk
 from flows.work import fetching
 from flows.workplace import SHARD_BYTES, Site
 from tasks.clients.model import ALLOWED
-from tasks.dedup.near import Near
-from tasks.dedup.semantic import Semantic
 from tasks.errors import usage
 from tasks.gate import Expect
 from tasks.growth.growing import GrowingStep
-from tasks.growth.rehearsal import Estimate
-from tasks.growth.strategy import ModelStep
 from tasks.recipe import Recipe
 from tasks.shards import Shard, read
 from tasks.step import Limit, SourceStep
@@ -235,7 +230,8 @@ def _command(parsed: argparse.Namespace) -> int:
     for warning in warnings(plan.recipe):
         print(f"warning: {warning}", file=sys.stderr)
     if parsed.plan:
-        return _show_plan(plan, site, options, sample=parsed.sample, as_json=parsed.json)
+        workers = worker_count(options.workers, options.memory_bytes)
+        return show_plan(plan, site, workers, sample=parsed.sample, as_json=parsed.json)
     if parsed.sample:
         raise usage("goes with --plan", "Add --plan, or leave it out.", place="--sample")
     watch = watcher()
@@ -255,69 +251,6 @@ def _run(recipe: str, options: Options, watch: Quiet) -> Dataset:
     from flows.stages import orchestrated
 
     return orchestrated(recipe, options, watch)
-
-
-def _show_plan(plan: Plan, site: Site, options: Options, *, sample: bool, as_json: bool) -> int:
-    expected: dict[str, int] = {}
-    if sample:
-        with interruptible(), pool("direct", worker_count(options.workers, options.memory_bytes)) as execute:
-            expected = expected_rows(plan, site, execute)
-    asked: dict[str, Estimate] = {}
-    if any(stage.kind == "model" for stage in plan.stages):
-        with interruptible(), pool("direct", worker_count(options.workers, options.memory_bytes)) as execute:
-            asked = estimates(plan, site, execute)
-    states = survey(plan, site).states
-    stages: list[dict[str, Any]] = [
-        {
-            "name": stage.name,
-            "kind": stage.kind,
-            "steps": list(stage.steps),
-            "needs": list(stage.needs),
-            "state": states[stage.name],
-            "cost": _cost(plan, stage, states[stage.name], asked.get(stage.name)),
-            "rows": expected.get(stage.steps[-1]),
-            "expected": told(asked[stage.name]) if stage.name in asked else _told(plan, stage),
-            "estimate": asked[stage.name].plain() if stage.name in asked else None,
-        }
-        for stage in plan.stages
-    ]
-    if as_json:
-        print(orjson.dumps({"stages": stages}).decode())
-        return Exit.GOOD
-    waiting = next((stage["name"] for stage in stages if stage["state"] == "todo"), "")
-    for stage in stages:
-        state = f"unknown until {waiting}" if stage["state"] == "unknown" else stage["state"]
-        rows = "" if stage["rows"] is None else f"  about {stage['rows']:,} rows"
-        cost = f"  at most {stage['cost']['high']:g} {stage['cost']['unit']}" if stage["cost"]["high"] else ""
-        print(f"{stage['name']:<28} {stage['kind']:<9} {state}{rows}{cost}")
-        if stage["expected"]:
-            print(f"{'':<28} {stage['expected']}")
-    return Exit.GOOD
-
-
-def _told(plan: Plan, stage: Stage) -> str:
-    """Say what a search for near-duplicates, and for rows of one meaning, is expected to find."""
-    step = plan.step(stage.steps[-1])
-    searches = [getattr(step, name, None) for name in ("near", "semantic")]
-    return "; ".join(search.told() for search in searches if isinstance(search, Near | Semantic))
-
-
-def _cost(plan: Plan, stage: Stage, state: str, estimate: Estimate | None) -> dict[str, Any]:
-    """Give what a stage costs at least and at most: nothing, or what is expected of a step that asks a model, up to its budget."""
-    step = plan.step(stage.steps[-1])
-    semantic = getattr(step, "semantic", None)
-    if isinstance(semantic, Semantic) and semantic.endpoint and state != "cached":
-        return {"low": 0, "high": semantic.endpoint.tokens, "unit": "tokens"}
-    budget = step.budget if isinstance(step, ModelStep) and state != "cached" else None
-    unit = "usd" if budget is None or budget.usd is not None else "tokens"
-    most = budget.cap if budget else 0
-    if estimate is None:
-        return {"low": 0, "high": most, "unit": unit}
-    held = estimate.usd if budget and budget.usd is not None else estimate.tokens
-    low, high = (min(value, most) if budget else value for value in (held.low, held.high))
-    if budget is None or budget.usd is None:
-        low, high = math.floor(low), math.ceil(high)
-    return {"low": low, "high": high, "unit": unit if budget else "tokens"}
 
 
 def _show(dataset: Dataset, *, as_json: bool) -> None:

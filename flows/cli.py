@@ -9,6 +9,7 @@ VERBS = {
     "what-if": "tell what other thresholds would keep",
     "propose": "propose thresholds from rows that you marked",
     "index": "index a dataset by hashes, to drop its rows from later ones",
+    "requests": "write what models would be asked to a file, and read the answers",
     "verify": "verify a published dataset",
     "sweep": "find and remove what a store can do without",
     "schema": "print the JSON Schema of recipes",

@@ -3,13 +3,14 @@
 import asyncio
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from flows.plan import Plan, Stage
 from flows.scene import Result, Scene
 from flows.walk import Execute, Unknown, survey, walk
 from flows.work.job import Job
 from flows.workplace import Site
+from tasks.clients.model import Request
 from tasks.errors import DartboardError, Fault, RecipeError
 from tasks.growth.growing import GrowingStep
 from tasks.growth.ledger import Ledger
@@ -36,13 +37,26 @@ def estimates(plan: Plan, site: Site, execute: Execute) -> dict[str, Estimate]:
 
     What is carried out for it is kept: a build finds it done.
     """
-    found: dict[str, Estimate] = {}
+    return {name: rehearsal.estimate for name, rehearsal in rehearsals(plan, site, execute).items()}
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What became of a rehearsal: the requests that the ledger has no answer for, by the names of their models, and the estimate."""
+
+    missing: Sequence[tuple[str, Request]]
+    estimate: Estimate
+
+
+def rehearsals(plan: Plan, site: Site, execute: Execute) -> dict[str, Rehearsed]:
+    """Rehearse each stage that asks a model and is not done."""
+    found: dict[str, Rehearsed] = {}
     states = survey(plan, site).states
     for stage in plan.stages:
         if stage.kind == "model" and states[stage.name] != "cached":
             results = _before(plan, site, stage, execute)
             if results is not None:
-                found[stage.name] = _estimate(plan, site, stage, results)
+                found[stage.name] = _rehearsed(plan, site, stage, results)
     return found
 
 
@@ -88,7 +102,7 @@ def _is_at_hand(plan: Plan, site: Site, stage: Stage) -> bool:
     return near and sum(unit.bytes for unit in step.units(patterns)) <= MOST_BYTES
 
 
-def _estimate(plan: Plan, site: Site, stage: Stage, results: dict[str, Result]) -> Estimate:
+def _rehearsed(plan: Plan, site: Site, stage: Stage, results: dict[str, Result]) -> Rehearsed:
     (name,) = stage.steps
     step = plan.step(name)
     assert isinstance(step, ModelStep)
@@ -104,7 +118,7 @@ def _estimate(plan: Plan, site: Site, stage: Stage, results: dict[str, Result]) 
     finally:
         if ledger:
             ledger.close()
-    return found if every <= 1 else found.times(every)
+    return Rehearsed(asking.missing, found if every <= 1 else found.times(every))
 
 
 def told(estimate: Estimate) -> str:

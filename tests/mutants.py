@@ -185,6 +185,26 @@ MUTANTS = (
         "tests/growth/test_growing.py::test_a_call_that_may_have_been_billed_is_sent_again_only_where_there_is_room",
     ),
     Mutant(
+        "a batch that waits is sent again", "tasks/growth/batching.py", "for batch in await prefetch.batches.ours(purse.name, ledger.batches()):", "for batch in ():",
+        "tests/growth/test_batching.py::test_a_build_that_was_killed_while_its_batch_waited_sends_it_once",
+    ),
+    Mutant(
+        "a batch goes beyond the budget", "tasks/growth/batching.py", "is Leave.GO:", "is not None:",
+        "tests/growth/test_batching.py::test_a_batch_goes_as_far_as_the_budget",
+    ),
+    Mutant(
+        "a pilot asks other lots than the whole", "tasks/growth/herd.py", "begun = ROUND * (number // ROUND)", "begun = number",
+        "tests/growth/test_planning.py::test_a_plan_of_a_growing_step_holds_after_a_pilot",
+    ),
+    Mutant(
+        "a plan forgets the calls that follow", "tasks/growth/rehearsal.py", "+ stopped * (step.calls - 1) - begun", "",
+        "tests/growth/test_planning.py::test_a_plan_of_a_completing_step_holds",
+    ),
+    Mutant(
+        "a build needs no budget", "flows/build.py", "    if paying:", "    if False:",
+        "tests/growth/test_planning.py::test_a_missing_budget_is_refused_with_a_figure",
+    ),
+    Mutant(
         "endpoints off the list are asked", "flows/build.py", "if not model.allowed:", "if False:",
         "tests/growth/test_completing.py::test_an_endpoint_off_the_list_is_refused_before_anything_is_asked",
     ),

@@ -13,6 +13,7 @@ from flows.work.job import Job
 from tasks.clients.llm import Endpoint, Model
 from tasks.frames import PAIRS, TYPES, conform
 from tasks.growth.asking import Asking
+from tasks.growth.batching import ask_beforehand
 from tasks.growth.budget import Purse
 from tasks.growth.engine import Grown, complete
 from tasks.growth.growing import GrowingStep
@@ -65,8 +66,11 @@ async def _ask(step: ModelStep, rows: list[Row], job: Job) -> tuple[Grown, dict[
     assert step.budget is not None
     endpoints = {name: Endpoint(name, model, step.concurrency, step.timeout_seconds) for name, model in models.items()}
     ledger = Ledger(Place.at(job.extra["ledger"]))
-    asking = Asking(endpoints, step.model, ledger, Purse(ledger, job.extra["budget"], step.budget))
+    purse = Purse(ledger, job.extra["budget"], step.budget)
+    asking = Asking(endpoints, step.model, ledger, purse)
     try:
+        if isinstance(step, CompletingStep) and models[step.model].batch:
+            await ask_beforehand(step, rows, endpoints[step.model], ledger, purse, job.context())
         if isinstance(step, GrowingStep):
             grown = await grow(step, rows, asking, job.context())
         else:

@@ -70,8 +70,12 @@ class Endpoint:
         """
         answer = await self._tried(lambda: self._send(request), sum(self.worst(request)), may_resend)
         if not answer.failure:
-            self.dearest = max(self.dearest, answer.input_tokens / most_tokens(request.messages))
+            self.learn(request.messages, answer)
         return answer
+
+    def learn(self, messages: Sequence[Mapping[str, str]], answer: Answer) -> None:
+        """Learn from an answer how many tokens this model makes of a question's bytes."""
+        self.dearest = max(self.dearest, answer.input_tokens / max(most_tokens(messages), 16))
 
     async def embed(self, texts: Sequence[str], may_resend: Callable[[], bool] = _always) -> Answer:
         """Ask for the vectors of some texts: the answer's text is a JSON list of them, in order."""

@@ -52,6 +52,9 @@ class Model(Settings):
     """Requests that the endpoint allows in a minute; learnt from its refusals where it is not given."""
     tokens_per_minute: Annotated[float, Field(gt=0)] | None = None
     """Tokens of questions and answers that it allows in a minute."""
+    batch: bool = False
+    """Have the calls of completing steps answered by the endpoint's batch service first: within a day, at its price. What it does not
+    answer is asked live, and so are judges and growing steps, whose calls depend on what came before."""
     stream: bool = False
     """Have answers sent piece by piece: for gateways that close connections over which nothing comes for long."""
     thinking: Annotated[int, Field(ge=0)] = 0

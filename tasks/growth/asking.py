@@ -113,6 +113,7 @@ class Asking:
         """Give an answer, and whether it was asked for just now."""
         known = self._known(key, endpoint)
         if known is not None:
+            endpoint.learn(request.messages, known)
             return known, False
         async with self._slots:
             worst = self._purse.budget.cost(endpoint.model, *endpoint.worst(request))

@@ -58,19 +58,19 @@ class Purse:
 
     def __init__(self, ledger: Ledger, name: str, budget: Budget) -> None:
         self._ledger = ledger
-        self._name = name
+        self.name = name
         self.budget = budget
 
     @property
     def spent(self) -> float:
         """What was spent over all runs."""
-        row = self._ledger.database.execute("SELECT cost FROM totals WHERE budget = ?", (self._name,)).fetchone()
+        row = self._ledger.database.execute("SELECT cost FROM totals WHERE budget = ?", (self.name,)).fetchone()
         return float(row[0]) if row else 0.0
 
     @property
     def set_aside(self) -> float:
         """What calls under way, and lost ones, may cost."""
-        row = self._ledger.database.execute("SELECT sum(worst * sent) FROM calls WHERE budget = ?", (self._name,)).fetchone()
+        row = self._ledger.database.execute("SELECT sum(worst * sent) FROM calls WHERE budget = ?", (self.name,)).fetchone()
         return float(row[0] or 0)
 
     def reserve(self, key: str, worst: float) -> Leave:
@@ -80,7 +80,7 @@ class Purse:
                 return Leave.WAIT
             if not self._has_room(worst):
                 return self._refused()
-            database.execute("INSERT INTO calls VALUES (?, ?, ?, ?, 1)", (self._name, key, self._ledger.owner, worst))
+            database.execute("INSERT INTO calls VALUES (?, ?, ?, ?, 1)", (self.name, key, self._ledger.owner, worst))
         return Leave.GO
 
     def resend(self, key: str, worst: float) -> bool:
@@ -96,33 +96,38 @@ class Purse:
         cost = self.budget.cost(model, answer.input_tokens, answer.output_tokens)
         with self._ledger.transaction() as database:
             self._ledger.keep(key, answer)
-            row = database.execute("SELECT sum(sent) FROM calls WHERE budget = ? AND key = ?", (self._name, key)).fetchone()
-            database.execute("DELETE FROM calls WHERE budget = ? AND key = ?", (self._name, key))
+            row = database.execute("SELECT sum(sent) FROM calls WHERE budget = ? AND key = ?", (self.name, key)).fetchone()
+            database.execute("DELETE FROM calls WHERE budget = ? AND key = ?", (self.name, key))
             self._book(key, cost * max(int(row[0] or 1), 1))
 
     def let_go(self, key: str, *, lost: int) -> None:
         """Give back what was set aside for a call that failed; `lost` times it may be billed all the same."""
         with self._ledger.transaction() as database:
             mine = "WHERE budget = ? AND key = ? AND owner = ?"
-            told = (self._name, key, self._ledger.owner)
+            told = (self.name, key, self._ledger.owner)
             if lost:
                 database.execute(f"UPDATE calls SET owner = '', sent = {int(lost)} {mine}", told)  # noqa: S608  a number
             else:
                 database.execute(f"DELETE FROM calls {mine}", told)  # noqa: S608  a constant
 
+    def release(self, key: str) -> None:
+        """Give back what this build, or one that died, set aside for a call that is known to have failed."""
+        told = (self.name, key, self._ledger.owner)
+        self._ledger.database.execute("DELETE FROM calls WHERE budget = ? AND key = ? AND owner IN (?, '')", told)
+
     def known(self, key: str, model: Model, answer: Answer) -> None:
         """Book an answer that was in the ledger, if it is not among those booked."""
         cost = self.budget.cost(model, answer.input_tokens, answer.output_tokens)
-        if not self._ledger.database.execute("SELECT 1 FROM spent WHERE budget = ? AND key = ?", (self._name, key)).fetchone():
+        if not self._ledger.database.execute("SELECT 1 FROM spent WHERE budget = ? AND key = ?", (self.name, key)).fetchone():
             with self._ledger.transaction():
                 self._book(key, cost)
 
     def _book(self, key: str, cost: float) -> None:
         database = self._ledger.database
-        fresh = database.execute("INSERT OR IGNORE INTO spent VALUES (?, ?, ?)", (self._name, key, cost)).rowcount
+        fresh = database.execute("INSERT OR IGNORE INTO spent VALUES (?, ?, ?)", (self.name, key, cost)).rowcount
         if fresh:
             total = "INSERT INTO totals VALUES (?, ?) ON CONFLICT (budget) DO UPDATE SET cost = cost + excluded.cost"
-            database.execute(total, (self._name, cost))
+            database.execute(total, (self.name, cost))
 
     def _has_room(self, worst: float) -> bool:
         return self.spent + self.set_aside + worst <= self.budget.cap + ROUNDING
@@ -130,4 +135,4 @@ class Purse:
     def _refused(self) -> Leave:
         """Say whether room may come: from calls under way, here or in another build that lives."""
         pending = "SELECT 1 FROM calls WHERE budget = ? AND owner != '' LIMIT 1"
-        return Leave.WAIT if self._ledger.database.execute(pending, (self._name,)).fetchone() else Leave.NO
+        return Leave.WAIT if self._ledger.database.execute(pending, (self.name,)).fetchone() else Leave.NO

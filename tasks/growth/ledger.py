@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS refused (key TEXT PRIMARY KEY, reason TEXT NOT NULL) 
 CREATE TABLE IF NOT EXISTS segments (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS spent (budget TEXT, key TEXT, cost REAL NOT NULL, PRIMARY KEY (budget, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS totals (budget TEXT PRIMARY KEY, cost REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batches (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS calls (budget TEXT, key TEXT, owner TEXT, worst REAL NOT NULL, sent INTEGER NOT NULL);
 """
 
@@ -86,6 +87,14 @@ class Ledger:
     def refuse(self, key: str, reason: str) -> None:
         """Note why an answer was not used; it stays."""
         self.database.execute("INSERT OR REPLACE INTO refused VALUES (?, ?)", (key, reason))
+
+    def batches(self) -> list[str]:
+        """Name the batches whose answers are here."""
+        return [row[0] for row in self.database.execute("SELECT name FROM batches")]
+
+    def note_batch(self, name: str) -> None:
+        """Note that a batch's answers are here."""
+        self.database.execute("INSERT OR IGNORE INTO batches VALUES (?)", (name,))
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -78,8 +78,8 @@ class Rehearsal:
         """What the ledger answered."""
         self.bounds: list[float] = []
         """The most tokens of each question that it answered."""
-        self.missing: list[Request] = []
-        """What it lacks; of the calls that follow on one another the first."""
+        self.missing: list[tuple[str, Request]] = []
+        """What it lacks, with the name of the model; of the calls that follow on one another the first."""
 
     @property
     def failures(self) -> Counter[str]:
@@ -97,7 +97,7 @@ class Rehearsal:
         while True:
             answer = self._ledger.get(request_key(name, self._models[name], request)) if self._ledger else None
             if answer is None:
-                self.missing.append(request)
+                self.missing.append((name, request))
                 self.unpaid = True
                 raise Unpaid
             self.answers.append(answer)
@@ -123,7 +123,7 @@ class Rehearsal:
 
     def input(self) -> float:
         """Give the tokens of a question."""
-        bounds = [most_tokens(request.messages) for request in self.missing] or self.bounds
+        bounds = [most_tokens(request.messages) for _, request in self.missing] or self.bounds
         return self.share * sum(bounds) / max(len(bounds), 1)
 
     def seconds(self, output: float) -> float:

@@ -165,6 +165,14 @@ MUTANTS = (
         "tests/growth/test_growing.py::test_a_budget_holds_over_builds_at_once_and_after_them",
     ),
     Mutant(
+        "what another build has asked is asked again", "tasks/growth/budget.py", "if self._ledger.get(key) is not None:", "if False:",
+        "tests/growth/test_growing.py::test_a_budget_holds_over_builds_at_once_and_after_them",
+    ),
+    Mutant(
+        "files that are being written are read", "tasks/growth/ledger.py", 'if name.endswith(".jsonl")', "if name",
+        "tests/growth/test_growing.py::test_a_ledger_reads_no_file_that_is_being_written",
+    ),
+    Mutant(
         "what was lost is not set aside", "tasks/growth/budget.py", "            if lost:", "            if False:",
         "tests/growth/test_growing.py::test_a_purse_sets_aside_the_worst_and_books_what_it_was",
     ),

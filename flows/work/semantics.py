@@ -109,7 +109,7 @@ class _Vectors:
             elif leave is Leave.NO:
                 break
             else:
-                await asyncio.sleep(POLL_SECONDS)
+                await asyncio.sleep(POLL_SECONDS if leave is Leave.WAIT else 0)
                 self.ledger.bury()
                 kept |= self._known(missing)
         vectors = {text: b64decode(kept[key].text) for key, text in texts_by_key.items() if key in kept}

@@ -121,7 +121,8 @@ class Asking:
                 if leave is Leave.NO:
                     self.unpaid = True
                     raise Unpaid
-                await self._changed()
+                if leave is Leave.WAIT:
+                    await self._changed()
                 if (known := self._known(key, endpoint)) is not None:
                     return known, False
             return await self._sent(key, endpoint, request, worst), True

@@ -12,6 +12,8 @@ from tasks.clients.model import Answer, Model
 from tasks.growth.ledger import Ledger
 from tasks.settings import Settings
 
+SPEND = "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT (budget, key) DO UPDATE SET cost = cost + excluded.cost"
+TOTAL = "INSERT INTO totals VALUES (?, ?) ON CONFLICT (budget) DO UPDATE SET cost = cost + excluded.cost"
 ROUNDING = 1e-9
 """Sums of dollars are equal up to this."""
 
@@ -45,6 +47,8 @@ class Leave(enum.Enum):
     GO = "go"
     WAIT = "wait"
     """Others have set aside what may come back, or ask the same."""
+    KNOWN = "known"
+    """The answer has come in the meantime."""
     NO = "no"
     """There is no room, and none will come."""
 
@@ -74,8 +78,10 @@ class Purse:
         return float(row[0] or 0)
 
     def reserve(self, key: str, worst: float) -> Leave:
-        """Set the worst case of a call aside, unless there is no room for it or somebody asks the same just now."""
+        """Set the worst case of a call aside, unless there is no room for it, or somebody asks the same just now or has asked it."""
         with self._ledger.transaction() as database:
+            if self._ledger.get(key) is not None:
+                return Leave.KNOWN
             if database.execute("SELECT 1 FROM calls WHERE key = ? AND owner != ''", (key,)).fetchone():
                 return Leave.WAIT
             if not self._has_room(worst):
@@ -117,17 +123,17 @@ class Purse:
 
     def known(self, key: str, model: Model, answer: Answer) -> None:
         """Book an answer that was in the ledger, if it is not among those booked."""
-        cost = self.budget.cost(model, answer.input_tokens, answer.output_tokens)
-        if not self._ledger.database.execute("SELECT 1 FROM spent WHERE budget = ? AND key = ?", (self.name, key)).fetchone():
-            with self._ledger.transaction():
-                self._book(key, cost)
+        booked = "SELECT 1 FROM spent WHERE budget = ? AND key = ?"
+        if self._ledger.database.execute(booked, (self.name, key)).fetchone():
+            return
+        with self._ledger.transaction() as database:
+            if not database.execute(booked, (self.name, key)).fetchone():
+                self._book(key, self.budget.cost(model, answer.input_tokens, answer.output_tokens))
 
     def _book(self, key: str, cost: float) -> None:
         database = self._ledger.database
-        fresh = database.execute("INSERT OR IGNORE INTO spent VALUES (?, ?, ?)", (self.name, key, cost)).rowcount
-        if fresh:
-            total = "INSERT INTO totals VALUES (?, ?) ON CONFLICT (budget) DO UPDATE SET cost = cost + excluded.cost"
-            database.execute(total, (self.name, cost))
+        database.execute(SPEND, (self.name, key, cost))
+        database.execute(TOTAL, (self.name, cost))
 
     def _has_room(self, worst: float) -> bool:
         return self.spent + self.set_aside + worst <= self.budget.cap + ROUNDING

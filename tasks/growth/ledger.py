@@ -64,11 +64,12 @@ class Ledger:
     def _opened(self) -> sqlite3.Connection:
         """Open the database; one that is not sound is made again, and the answers that are in segments come back."""
         path = self.folder / "answers.sqlite"
-        try:
-            return _connected(path)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
+        with FileLock(self.folder / "opening"):
+            try:
+                return _connected(path)
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError):
+                    raise
             path.replace(path.with_suffix(f".broken-{self.owner[:8]}"))
             for rest in ("-wal", "-shm"):
                 path.with_name(path.name + rest).unlink(missing_ok=True)
@@ -149,7 +150,7 @@ class Ledger:
 
     def _load(self) -> None:
         held = {row[0] for row in self.database.execute("SELECT name FROM segments")}
-        there = set(self._place.names("segments"))
+        there = {name for name in self._place.names("segments") if name.endswith(".jsonl")}
         if held - there:
             self._write_again()
         for name in sorted(there - held):

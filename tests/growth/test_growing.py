@@ -273,6 +273,7 @@ def test_a_budget_holds_over_builds_at_once_and_after_them(tmp_path: Path) -> No
     assert two.reserve("a", 10) is Leave.WAIT, "nobody asks what another is asking"
     assert two.reserve("b", 60) is Leave.WAIT
     one.settle("a", MODEL, Answer("x", "stop", 30, 20))
+    assert two.reserve("a", 10) is Leave.KNOWN, "nor what another has asked"
     assert two.reserve("b", 60) is Leave.NO
     second.close()
     first.close()
@@ -325,6 +326,44 @@ def test_a_call_that_may_have_been_billed_is_sent_again_only_where_there_is_room
             answer = asyncio.run(ask(Endpoint("w", Model(model=f"drops {room}", url=f"{url}/v1")), room=room))
             assert answer.failure == failure
             assert stats(url)["calls"] == calls
+
+
+def test_a_ledger_is_opened_by_many_builds_at_once(tmp_path: Path) -> None:
+    code = """
+import sys
+from tasks.clients.model import Answer
+from tasks.growth.ledger import Ledger
+from tasks.store.place import Place
+print("ready", flush=True)
+sys.stdin.readline()
+ledger = Ledger(Place.at(sys.argv[1]))
+ledger.keep(sys.argv[2], Answer("x"))
+ledger.close()
+"""
+    for turn in range(3):
+        place = tmp_path / str(turn)
+        command = [sys.executable, "-c", code, str(place)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        processes = [subprocess.Popen([*command, str(number)], cwd=ROOT, **pipes) for number in range(4)]  # type: ignore[call-overload]
+        for process in processes:
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        for process in processes:
+            process.communicate(timeout=60)
+            assert process.returncode == 0
+        ledger = Ledger(Place.at(str(place)))
+        assert all(ledger.get(str(number)) for number in range(4))
+        ledger.close()
+
+
+def test_a_ledger_reads_no_file_that_is_being_written(tmp_path: Path) -> None:
+    (tmp_path / "segments").mkdir()
+    (tmp_path / "segments" / ".tmp-1").write_bytes(b'{"schema": 1, "key": "half", "text": "x"}')
+    ledger = Ledger(Place.at(str(tmp_path)))
+    assert ledger.get("half") is None
+    ledger.close()
 
 
 def test_novelty_is_rouge_l() -> None:

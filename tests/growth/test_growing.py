@@ -11,6 +11,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flows.build import build
 from tasks.clients.llm import Answer, Model, Prices, Request
@@ -373,6 +375,27 @@ def test_novelty_is_rouge_l() -> None:
     assert Novelty([]).of("x") == 1
     pool.add("a dog")
     assert pool.of("a dog") == 0
+
+
+@given(st.lists(st.text("abcd ", max_size=200), min_size=1, max_size=8), st.text("abcde ", max_size=300))
+def test_few_texts_and_many_are_compared_alike(pool: list[str], text: str) -> None:
+    few, many = Novelty(pool), Novelty(pool)
+    few._nearest_of_many = None  # type: ignore[assignment]
+    words = many._numbered(text)
+    assert many._nearest_of_many(words) == pytest.approx(few._nearest_of_few(few._numbered(text)) if words or "" not in pool else 1)
+
+
+def test_a_pool_of_many_texts_says_what_one_of_few_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [prose(n, 1) for n in range(300)]
+    few = Novelty(texts)
+    monkeypatch.setattr("tasks.growth.novelty.MANY", 100)
+    many = Novelty(texts)
+    assert [many.of(text) for text in texts[:5]] == [0] * 5
+    for number in range(300, 320):
+        assert many.of(prose(number, 3)) == pytest.approx(few.of(prose(number, 3)))
+        many.add(prose(number, 3))
+        few.add(prose(number, 3))
+        assert many.of(prose(number, 3)) == 0
 
 
 def test_answers_are_read_whatever_stands_around_them() -> None:

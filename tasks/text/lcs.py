@@ -56,6 +56,8 @@ def nearest_f(codes: Codes, starts: Starts, count: int, places: Bits, length: in
     for text in range(count):
         first, last = starts[text], starts[text + 1]
         words = last - first
+        if words + length == 0:
+            return 1.0
         if 2.0 * min(words, length) <= best * (words + length):
             continue
         common = _common(codes, first, last, places) if len(rows) == 1 else _common_of_long(codes, first, last, places, rows)

@@ -13,7 +13,7 @@ from tasks.growth.asking import Ask
 from tasks.growth.judging import Judge, rubric_digest, rubric_faults, rubric_file
 from tasks.growth.prompting import formed, request, unrepeated
 from tasks.growth.reading import Refused, json_in, text_of, whole
-from tasks.growth.strategy import ModelStep, Row, licences, made_by, schema_step_faults
+from tasks.growth.strategy import ModelStep, Row, is_human, licences, made_by, schema_step_faults
 from tasks.growth.structure import fitted, paired, written
 from tasks.settings import Settings
 from tasks.step import Context, Family, Names
@@ -56,6 +56,11 @@ class Lot:
     number: int
     seeds: Sequence[Row]
     history: Sequence[Outcome] = ()
+
+    @property
+    def humans(self) -> Sequence[Row]:
+        """The seeds that people wrote; all of them where there are none."""
+        return [row for row in self.seeds if is_human(row)] or self.seeds
 
     def made(self) -> list[Row]:
         """Give the children of earlier lots."""
@@ -138,7 +143,7 @@ class GrowingStep(ModelStep):
 
     async def one_more(self, lot: Lot, ask: Ask, context: Context, shots: int) -> list[Row]:
         """Show examples, and what the cell says, and ask for one more."""
-        human = lot.drawn(lot.seeds, shots, "human", context)
+        human = lot.drawn(lot.humans, shots, "human", context)
         examples = [{"input": row["input"], "output": row["output"]} for row in human]
         told = self.told(context)
         asked = request(told, {"examples": examples, "new": dict(lot.cell)}, self.parameters(), lot.number, self.form)

@@ -12,7 +12,7 @@ from tasks.growth.growing import ROUND, GrowingStep, Lot, Outcome
 from tasks.growth.judging import judged, verdict
 from tasks.growth.novelty import Novelty, Sketches
 from tasks.growth.reading import Refused, Unpaid
-from tasks.growth.strategy import Row
+from tasks.growth.strategy import Row, is_human
 from tasks.step import Context
 from tasks.store.keys import draw
 
@@ -32,10 +32,6 @@ async def grow(step: GrowingStep, rows: Sequence[Row], asking: Asker, context: C
     return herd.finished()
 
 
-def _is_human(row: Row) -> bool:
-    return not str(row.get("generator") or "").startswith("model:")
-
-
 class _Herd:
     """The state of growing."""
 
@@ -44,7 +40,7 @@ class _Herd:
         self._rows = rows
         self._depths = _depths(rows)
         self._seeds = [row for row in rows if self._is_seed(row)]
-        self._human = sum(_is_human(row) for row in rows)
+        self._human = sum(is_human(row) for row in rows)
         self._made_before = len(rows) - self._human
         self._pool = Novelty(str(row["input"]) for row in rows)
         self._pairs = Sketches(_both(row) for row in rows)
@@ -52,7 +48,8 @@ class _Herd:
         self._quotas = _Quotas(step.cells(context))
         self._lately: deque[float] = deque(maxlen=LAST)
         self._history: dict[int, list[Outcome]] = defaultdict(list)
-        self.grown = Grown(partial="" if self._seeds else f"no seeds in {', '.join(step.grow)}")
+        none = f"no seeds in {', '.join(step.grow)} that may be shown (private, accept.depth)"
+        self.grown = Grown(partial="" if self._seeds else none)
 
     def _is_seed(self, row: Row) -> bool:
         shown = not row["private"] and row.get("split") in (None, *self._step.grow)
@@ -222,8 +219,8 @@ def _both(row: Row) -> str:
 
 def _depths(rows: Sequence[Row]) -> dict[str, int]:
     """Give how many generations of models lie between each row and a human one, as far as its parents are at hand."""
-    parents = {row["id"]: [] if _is_human(row) else list(row["parents"]) for row in rows}
-    made = {row["id"] for row in rows if not _is_human(row)}
+    parents = {row["id"]: [] if is_human(row) else list(row["parents"]) for row in rows}
+    made = {row["id"] for row in rows if not is_human(row)}
     depths: dict[str, int] = {}
     for name in parents:
         _depth(name, parents, made, depths)

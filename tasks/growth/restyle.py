@@ -61,7 +61,7 @@ class Restyle(GrowingStep):
 
     async def candidates(self, lot: Lot, ask: Ask, context: Context) -> Sequence[Row | Refused]:
         """Ask for a human input in other words."""
-        (parent,) = lot.drawn([row for row in lot.seeds if _is_human(row)] or lot.seeds, 1, "parent", context)
+        (parent,) = lot.drawn(lot.humans, 1, "parent", context)
         told = self.instructions(context)
         data = {"input": parent["input"][:EXTRACT], "output": str(parent["output"])[:EXTRACT], **lot.cell}
         asked = request(told, data, self.parameters(top_p=0.95), lot.number)
@@ -69,7 +69,3 @@ class Restyle(GrowingStep):
         if text == parent["output"]:
             raise Refused("echo")
         return [self.child(lot, [parent], context, {"input": text, "output": parent["output"], "imputed": ["input"]})]
-
-
-def _is_human(row: Row) -> bool:
-    return row.get("generator") == "human"

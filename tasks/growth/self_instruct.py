@@ -39,7 +39,7 @@ class SelfInstruct(GrowingStep):
     async def candidates(self, lot: Lot, ask: Ask, context: Context) -> Sequence[Row | Refused]:
         """Show eight examples, drawn by hash, and ask for a ninth."""
         made = lot.drawn(lot.made(), MADE_SHOTS, "made", context)
-        human = lot.drawn(lot.seeds, HUMAN_SHOTS + MADE_SHOTS - len(made), "human", context)
+        human = lot.drawn(lot.humans, HUMAN_SHOTS + MADE_SHOTS - len(made), "human", context)
         shots = [{"input": row["input"], "output": row["output"]} for row in (*human, *made)]
         told = self.told(context)
         parameters = self.parameters(top_p=0.5, presence_penalty=2)

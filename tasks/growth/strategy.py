@@ -114,6 +114,11 @@ def made_by(step: ModelStep) -> str:
     return f"model:{step.model}"
 
 
+def is_human(row: Row) -> bool:
+    """Tell whether no model wrote a row."""
+    return not str(row.get("generator") or "").startswith("model:")
+
+
 def paired(row: Row, **texts: Any) -> Row:
     """Make a pair of a document's row, or change one."""
     return {name: value for name, value in row.items() if name not in ("text", "sections")} | texts

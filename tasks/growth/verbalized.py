@@ -62,7 +62,7 @@ class Verbalized(GrowingStep):
 
     async def candidates(self, lot: Lot, ask: Ask, context: Context) -> Sequence[Row | Refused]:
         """Show examples and ask for several more."""
-        human = lot.drawn(lot.seeds, SHOTS, "human", context)
+        human = lot.drawn(lot.humans, SHOTS, "human", context)
         shots = [{"input": row["input"], "output": row["output"]} for row in human]
         told = self.told(context).replace("{answers}", str(self.answers)).replace("{tail}", f"{self.tail:.2f}")
         asked = request(told, {"examples": shots}, self.parameters(), lot.number, self.form)

@@ -225,14 +225,20 @@ def test_caps_on_the_ratio_and_on_generations_end_growing(seeds: list[dict[str, 
         assert len(children(dataset)) == 24
         assert "2 rows of models for each human one" in dataset.summary["partial"][0]
         assert len(server.calls) == 24
-        again = recipe(server.url, "use: self-instruct, rows: 5, accept: {depth: 1}").replace(
-            "  all:",
-            "  more: {use: self-instruct, from: [split, grown], model: w, rows: 5, budget: {tokens: 100000}, accept: {depth: 1}}\n  all:",
-        )
-        deep = build(again.replace("from: [split, grown], by", "from: [split, grown, more], by"))
-    grand = [row for row in children(deep) if "/more#" in row["id"]]
-    assert len(grand) == 5
-    assert all("/grown#" not in parent for row in grand for parent in row["parents"])
+    deep = (
+        "  more: {use: evol-instruct, from: [split, grown], model: w, rows: 40, budget: {tokens: 100000}, accept: {depth: DEPTH}}\n  all:"
+    )
+
+    def evolved(asked: Asked) -> Any:
+        return pair() if "examples" in asked.data else f"{fresh()}?"
+
+    for depth, most in ((1, 1), (3, 3)):
+        with scripted(evolved) as server:
+            text = recipe(server.url, "use: self-instruct, rows: 5").replace("  all:", deep.replace("DEPTH", str(depth)))
+            dataset = build(text.replace("[split, grown], by", "[split, grown, more], by"), work=f"work{depth}")
+        grown = [row["id"] for row in children(dataset) if "/more#" in row["id"]]
+        assert len(grown) == 40
+        assert max(name.count("/grown#") + name.count("/more#") for name in grown) == most
 
 
 def test_an_output_with_a_schema_is_checked_and_a_bad_field_is_emptied_and_named(seeds: list[dict[str, str]]) -> None:

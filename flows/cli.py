@@ -9,6 +9,7 @@ VERBS = {
     "what-if": "tell what other thresholds would keep",
     "propose": "propose thresholds from rows that you marked",
     "index": "index a dataset by hashes, to drop its rows from later ones",
+    "review": "have people read rows and answers, and carry out what they say",
     "requests": "write what models would be asked to a file, and read the answers",
     "verify": "verify a published dataset",
     "sweep": "find and remove what a store can do without",

@@ -75,6 +75,7 @@ def _chains(recipe: Recipe, order: list[str]) -> dict[str, tuple[str, ...]]:
         parents = recipe.parents(name)
         fused = (
             isinstance(recipe.steps[name], RowStep)
+            and not getattr(recipe.steps[name], "wait", False)
             and len(parents) == 1
             and isinstance(recipe.steps[parents[0]], RowStep)
             and readers[parents[0]] == [name]

@@ -5,12 +5,14 @@ runner's workers. Tasks take and give keys, addresses and counts only.
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
 from typing import Any
 
+import polars as pl
 from pydantic import BaseModel, Field
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -24,7 +26,8 @@ from prefect import flow as as_flow
 from prefect import get_run_logger, task
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State
-from prefect.context import TaskRunContext
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.flow_runs import suspend_flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
@@ -36,13 +39,20 @@ from flows.progress import Quiet, told
 from flows.rim import parse_bytes
 from flows.runners import Pool, pool, worker_count
 from flows.scene import Result
+from flows.sheets import write_sheet
 from flows.work.job import Job
 from flows.workplace import Site
+from tasks.edits.review import Review, content_hash
 from tasks.errors import DartboardError, GateError, RecipeError
 from tasks.published.card import escape
+from tasks.shards import Shard, read
 from tasks.store.commit import Done, find_done
-from tasks.store.keys import digest
+from tasks.store.keys import digest, draw
 
+SAMPLE_ROWS, EXCERPT = 50, 500
+"""Rows that are shown to people, and characters of their texts in the artifact."""
+WAIT_SECONDS = 14 * 86_400
+"""How long a run waits to be resumed."""
 MAX_TASKS = 100
 """Tasks that one stage is divided into at most; a run has a few stages."""
 
@@ -117,11 +127,14 @@ class Tasks:
 
     def __init__(self, plan: Plan, site: Site, runner: str) -> None:
         self._name = plan.recipe.name
+        self._plan = plan
         self._site = site
         self._runner = runner
 
     def __call__(self, stage: Stage, jobs: Sequence[Job]) -> list[Done]:
         """Submit runs of jobs; a result whose parts are gone since is made again."""
+        if any(isinstance(step, Review) and step.wait for step in map(self._plan.step, stage.steps)):
+            _wait_for_people(self._site, stage, jobs)
         size = -(-len(jobs) // MAX_TASKS)
         runs = [jobs[start : start + size] for start in range(0, len(jobs), size)]
         titles = [f"{self._name}/{stage.name}/{self._shards(start * size, len(run))}" for start, run in enumerate(runs)]
@@ -167,6 +180,35 @@ class Told(Quiet):
     def close(self) -> None:
         """Pass it on."""
         self._beside.close()
+
+
+def _wait_for_people(site: Site, stage: Stage, jobs: Sequence[Job]) -> None:
+    """Show a sample of the rows that are to be read, and suspend the run until somebody resumes it; once for each run."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None or context.flow_run.deployment_id is None:
+        get_run_logger().warning(f"{stage.name}: goes on without waiting for anybody: only a deployed run can be suspended")
+        return
+    rows = [row for job in jobs for shard in job.shards for row in _public(site, shard)]
+    drawn = sorted(rows, key=lambda row: draw("review", row["id"]))[:SAMPLE_ROWS]
+    sheet = f"{site.out.rstrip('/')}/{site.recipe.name}/reviews/{stage.name}.csv"
+    write_sheet(sheet, drawn, ("id", "hash", "generator", "question", "answer"))
+    about = f"{stage.name}: {len(drawn)} of {len(rows):,} rows, in {sheet} too. Mark them, run dartboard review edits, and resume the run."
+    shown = [{name: escape(str(row[name])[:EXCERPT]) for name in ("id", "generator", "question", "answer")} for row in drawn]
+    create_table_artifact(shown, key=f"review-{_key_of(stage.name)}", description=escape(about))
+    suspend_flow_run(timeout=WAIT_SECONDS, key=f"review-{stage.name}")
+
+
+def _public(site: Site, shard: Shard) -> Iterator[dict[str, Any]]:
+    """Give the rows of a shard that are not private, as a sheet has them."""
+    for frame in read(site.work, shard, ["id", "input", "output", "generator", "private"]):
+        for row in frame.filter(~pl.col("private")).iter_rows(named=True):
+            asked = {"question": row["input"], "answer": row["output"], "hash": content_hash(row["input"], row["output"])}
+            yield {"id": row["id"], "generator": row["generator"], **asked}
+
+
+def _key_of(name: str) -> str:
+    """Write a name as artifacts' keys are: small letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
 
 
 def _show_table(dataset: Dataset) -> None:

@@ -112,6 +112,8 @@ class Site:
                     )
                 return str(fs.cat_file(full).decode("utf-8-sig"))
         except FileNotFoundError as error:
+            if field in self.recipe.steps[name].may_be_absent:
+                return ""
             raise usage(
                 "does not exist", "Correct the path; it is relative to the recipe.", place=f"steps.{name}.{field}", value=path
             ) from error

@@ -14,6 +14,7 @@ from tasks.edits.hostile import Hostile
 from tasks.edits.normalise import Normalise
 from tasks.edits.passages import Passages
 from tasks.edits.redact import Redact
+from tasks.edits.review import Review
 from tasks.errors import usage
 from tasks.filters.sieve import Filter
 from tasks.gate import Expect
@@ -45,7 +46,7 @@ from tasks.step import Step
 
 BUILT_IN: tuple[type[Step], ...] = (
     Gutenberg, Arxiv, Wikipedia, Files, Seeds,
-    Normalise, Passages, Redact, Columns, Hostile,
+    Normalise, Passages, Redact, Columns, Hostile, Review,
     Scramble, Noise, Template, Transcode, Forms,
     Filter,
     Fill, Backtranslate, Answer, Preference, Judge,

@@ -54,6 +54,8 @@ class Step(Settings):
     """The kind of rows that come out; None: the kind that went in."""
     draws: ClassVar[bool] = False
     """Whether the recipe's seed can change the output."""
+    may_be_absent: ClassVar[frozenset[str]] = frozenset()
+    """The input files that need not be there: their content is empty then."""
     reads_lists: ClassVar[bool] = False
     """Whether the columns that the settings name may be other than texts."""
 

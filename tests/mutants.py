@@ -213,6 +213,26 @@ MUTANTS = (
         "tests/growth/test_planning.py::test_a_missing_budget_is_refused_with_a_figure",
     ),
     Mutant(
+        "stale edits are carried out", "tasks/edits/review.py", 'if edit["hash"] != content_hash(row["input"], row["output"]):', "if False:",
+        "tests/flows/test_review.py::test_edits_of_an_earlier_wording_are_refused",
+    ),
+    Mutant(
+        "edits of another wording are taken", "flows/review.py", 'if row is None or mark.hash != row["hash"]:', "if row is None:",
+        "tests/flows/test_review.py::test_edits_of_an_earlier_wording_are_refused",
+    ),
+    Mutant(
+        "what nobody judged becomes a pair", "flows/review.py", 'if "unjudged" in also:', "if True:",
+        "tests/flows/test_review.py::test_logs_become_a_sheet_and_corrected_answers_pairs",
+    ),
+    Mutant(
+        "cells are formulas", "flows/sheets.py", "if text.startswith((*FORMULA, \"'\")) else text", "if False else text",
+        "tests/flows/test_review.py::test_rows_go_out_and_come_back_as_edits",
+    ),
+    Mutant(
+        "people who disagree are not heard", "flows/sheets.py", "if len({mark.good for mark in said}) > 1]", "if False]",
+        "tests/flows/test_review.py::test_logs_become_a_sheet_and_corrected_answers_pairs",
+    ),
+    Mutant(
         "endpoints off the list are asked", "flows/build.py", "if not model.allowed:", "if False:",
         "tests/growth/test_completing.py::test_an_endpoint_off_the_list_is_refused_before_anything_is_asked",
     ),

@@ -1,6 +1,7 @@
 """The flow on a real Prefect server."""
 
 import asyncio
+import csv
 import json
 import os
 import subprocess
@@ -11,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+from flows.review import main as review
 from tests.services.s3 import free_port, wait_for
 from tests.texts import NOTES, write_notes
 
@@ -141,6 +144,60 @@ def test_parts_that_are_gone_are_made_again(server: str, tmp_path: Path) -> None
     assert json.loads(again.stdout.splitlines()[-1])["version"] == json.loads(first.stdout.splitlines()[-1])["version"]
 
 
+def a_review_is_waited_for(deployment: Any, folder: Path) -> None:
+    """Run a recipe with a review on the worker: it shows a sample, waits, and goes on with the edits that are there by then."""
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+    rows = [{"input": f"question {number}", "output": f"answer {number}"} for number in range(6)]
+    (folder / "faq.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (folder / "r.yaml").write_text(
+        """
+name: faq
+steps:
+  faq: {use: seeds, path: faq.jsonl}
+  secret: {use: seeds, path: faq.jsonl, private: true, columns: {input: input}}
+  both: {use: dedup, from: [faq, secret], by: [input]}
+  read: {use: review, edits: reviews.jsonl, wait: true}
+  dataset: {use: write}
+""".replace("columns: {input: input}", "limit: 1")
+    )
+    parameters = {"recipe": str(folder / "r.yaml"), "out": str(folder / "reviewed")}
+    run = asked(lambda client: client.create_flow_run_from_deployment(deployment, parameters=parameters))
+
+    def until(reached: Any) -> Any:
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            state = asked(lambda client: client.read_flow_run(run.id)).state
+            if reached(state):
+                return state
+            assert not state.is_final(), state
+            time.sleep(0.5)
+        raise AssertionError(state)
+
+    until(lambda state: state.is_paused())
+    kept = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+    artifacts = {artifact.key: artifact for artifact in asked(lambda client: client.read_artifacts(artifact_filter=kept))}
+    assert "6 of 6 rows" in artifacts["review-read"].description
+    assert "answer 3" in str(artifacts["review-read"].data)
+    sheet = folder / "reviewed" / "faq" / "reviews" / "read.csv"
+    with sheet.open(encoding="utf-8-sig", newline="") as file:
+        marked = list(csv.DictReader(file))
+    assert len(marked) == 6
+    for row in marked:
+        row["better_answer"] = "better" if row["question"] == "question 2" else ""
+    with sheet.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, marked[0])
+        writer.writeheader()
+        writer.writerows(marked)
+    assert review(["edits", str(sheet), "--to", str(folder / "reviews.jsonl")]) == 0
+    asked(lambda client: client.resume_flow_run(run.id))
+    assert until(lambda state: state.is_final()).is_completed()
+    dataset = folder / "reviewed" / "faq"
+    version = json.loads((dataset / "latest.json").read_text())["version"]
+    written = pl.read_parquet(dataset / version / "data" / "*.parquet")
+    assert sorted(written["output"]) == sorted(["answer 0", "answer 1", "better", "answer 3", "answer 4", "answer 5"])
+
+
 def test_the_deployment_runs_on_a_worker(server: str, tmp_path: Path) -> None:
     """As in deploy/README.md: pool, deploy, worker, run through the API."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DARTBOARD_HOME": str(ROOT)}
@@ -172,6 +229,7 @@ def test_the_deployment_runs_on_a_worker(server: str, tmp_path: Path) -> None:
                 break
             time.sleep(1)
         assert state.is_completed(), state
+        a_review_is_waited_for(deployment.id, tmp_path)
     finally:
         worker.terminate()
         worker.wait(30)

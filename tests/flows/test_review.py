@@ -1,0 +1,198 @@
+"""People in the loop: sheets out, marked sheets in, edits carried out."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.build import build
+from flows.review import main, sampled
+from flows.sheets import Mark, kappas, read_sheet
+from tests.texts import prose
+
+RECIPE = """
+name: faq
+steps:
+  faq: {use: seeds, path: faq.jsonl}
+  read: {use: review, edits: reviews.jsonl}
+  dataset: {use: write LAYOUT}
+"""
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> list[dict[str, str]]:
+    held = [
+        {"input": prose(n, 1), "output": f"=HYPERLINK({n})" if n == 3 else f"'{prose(n, 2)}" if n == 4 else prose(n, 2)} for n in range(12)
+    ]
+    (tmp_path / "faq.jsonl").write_text("\n".join(map(json.dumps, held)))
+    return held
+
+
+def sheet(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def marked(path: Path, rows: list[dict[str, str]], **marks: dict[str, str]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(row | marks.get(f"n{number}", {}) for number, row in enumerate(rows))
+
+
+@pytest.mark.parametrize("layout", ["", ", layout: prompt-completion", ", layout: openai-chat, format: jsonl"])
+def test_rows_go_out_and_come_back_as_edits(
+    rows: list[dict[str, str]], tmp_path: Path, layout: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = RECIPE.replace(" LAYOUT", layout)
+    (tmp_path / "r.yaml").write_text(recipe)
+    first = build("r.yaml")
+    assert main(["export", "data/faq", "--sample", "12", "--to", "review.csv"]) == 0
+    out = sheet(tmp_path / "review.csv")
+    assert len(out) == 12
+    assert not any(row["answer"].startswith("=") for row in out), "no cell is a formula"
+    by = {row["question"]: number for number, row in enumerate(out)}
+    edit, drop, keep = (by[rows[n]["input"]] for n in (3, 4, 5))
+    marks = {
+        f"n{edit}": {"better_answer": "A better one.", "reason": "not an answer", "reviewer": "Ada"},
+        f"n{drop}": {"right": "no"},
+        f"n{keep}": {"right": "Yes"},
+    }
+    marked(tmp_path / "review.csv", out, **marks)
+    assert main(["import", "data/faq", "review.csv"]) == 0
+    assert "1 kept, 1 edited, 1 dropped" in capsys.readouterr().out
+    second = build("r.yaml")
+    assert second.version != first.version
+    report = next(step for step in second.summary["steps"] if step["name"] == "read")
+    assert report["dropped"] == {"reviewed away": 1}
+    if not layout:
+        held = {row["input"]: row for row in second.train.collect().to_dicts()}
+        better = held[rows[3]["input"]]
+        assert (better["output"], better["rejected"]) == ("A better one.", rows[3]["output"])
+        assert (better["generator"], better["reviewed"]) == ("human", "edited")
+        assert held[rows[5]["input"]]["reviewed"] == "kept"
+        assert rows[4]["input"] not in held
+        assert held[rows[6]["input"]]["reviewed"] is None
+
+
+def test_edits_of_an_earlier_wording_are_refused(rows: list[dict[str, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "r.yaml").write_text(RECIPE.replace(" LAYOUT", ""))
+    build("r.yaml")
+    assert main(["export", "data/faq", "--to", "review.csv"]) == 0
+    out = sheet(tmp_path / "review.csv")
+    by = {row["question"]: number for number, row in enumerate(out)}
+    one, other, place = (by[rows[n]["input"]] for n in (0, 1, 2))
+    marked(
+        tmp_path / "review.csv",
+        out,
+        **{f"n{one}": {"better_answer": "Better."}, f"n{other}": {"right": "no"}, f"n{place}": {"right": "yes", "answer": "Changed here."}},
+    )
+    rows[0]["output"] = "It says something else now."
+    (tmp_path / "faq.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    build("r.yaml")
+    assert main(["import", "data/faq", "review.csv"]) == 4
+    told = capsys.readouterr()
+    assert "the row has changed since the sheet was written" in told.err
+    assert "changed in place" in told.err
+    assert "0 kept, 0 edited, 1 dropped" in told.out
+    edits = [json.loads(line) for line in (tmp_path / "reviews.jsonl").read_text().splitlines()]
+    assert [edit["verdict"] for edit in edits] == ["drop"]
+    rows[1]["output"] = "This one has changed after it was judged."
+    (tmp_path / "faq.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    held = {row["input"]: row for row in build("r.yaml").train.collect().to_dicts()}
+    assert held[rows[1]["input"]]["reviewed"] == "stale", "a stale edit drops nothing"
+    (tmp_path / "reviews.jsonl").write_text('{"id": "x", "verdict": "edit", "hash": "y"}\n')
+    from tasks.errors import RecipeError
+
+    with pytest.raises(RecipeError, match="line 1 is no edit"):
+        build("r.yaml")
+
+
+def test_a_sample_looks_where_judge_and_novelty_disagree() -> None:
+    words = prose(0, 1).split()
+    rows: list[dict[str, Any]] = [{"id": "h", "generator": "human", "question": " ".join(words), "answer": "a", "score": 5.0}]
+    for number in range(40):
+        near = words[: len(words) * number // 40] + [f"w{number}x{k}" for k in range(len(words) - len(words) * number // 40)]
+        score = 1.0 + number / 10 if number != 39 else 1.0
+        rows.append({"id": str(number), "generator": "model:w", "question": " ".join(near), "answer": "a", "score": score})
+    rows[1]["score"] = 1.0
+    chosen = sampled(rows, 10)
+    assert len({row["id"] for row in chosen}) == 10
+    assert not any(row["id"] == "h" for row in chosen)
+    agree = {"39"}
+    assert {row["id"] for row in chosen[:3]} <= {"38", "37", "36", "0", "1", "2", "3"} - agree
+    assert chosen == sampled(list(reversed(rows)), 10)
+
+
+def test_logs_become_a_sheet_and_corrected_answers_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = [
+        {"role": "user", "content": "Hello"},
+        {"role": "assistant", "content": "Hi."},
+        {"role": "user", "content": "=1+1?"},
+        {"role": "assistant", "content": "Three."},
+    ]
+    lines = [
+        {"messages": talk},
+        {"messages": talk},
+        {"prompt": "Where?", "completion": "There."},
+        {"nothing": 1},
+        {"prompt": "Who?", "completion": "Me."},
+    ]
+    (tmp_path / "logs.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert main(["from-logs", "logs.jsonl", "--to", "sheet.csv"]) == 0
+    assert "4 answers in sheet.csv; 1 records hold none" in capsys.readouterr().out
+    out = sheet(tmp_path / "sheet.csv")
+    by = {row["question"].lstrip("'"): number for number, row in enumerate(out)}
+    marked(
+        tmp_path / "ada.csv",
+        out,
+        **{
+            f"n{by['=1+1?']}": {"better_answer": "Two.", "right": "no"},
+            f"n{by['Where?']}": {"right": "yes"},
+            f"n{by['Who?']}": {"right": "no"},
+        },
+    )
+    marked(
+        tmp_path / "bob.csv",
+        out,
+        **{f"n{by['=1+1?']}": {"right": "no"}, f"n{by['Where?']}": {"right": "yes"}, f"n{by['Who?']}": {"right": "yes"}},
+    )
+    assert main(["pairs", "ada.csv", "bob.csv"]) == 0
+    told = capsys.readouterr()
+    assert "Cohen's kappa of ada.csv and bob.csv: 0.40 over 3 rows" in told.out
+    assert "people disagree" in told.err
+    pairs = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text().splitlines()]
+    assert pairs == [{"input": "=1+1?", "output": "Two.", "rejected": "Three.", "turns": talk[:2]}]
+    assert main(["pairs", "ada.csv", "bob.csv", "--also", "approved", "unjudged"]) == 0
+    pairs = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text().splitlines()]
+    assert {pair["input"] for pair in pairs} == {"=1+1?", "Where?", "Hello"}
+    dataset = build("name: x\nsteps:\n  s: {use: seeds, path: pairs.jsonl}\n  dataset: {use: write}\n")
+    row = next(row for row in dataset.train.collect().to_dicts() if row["input"] == "=1+1?")
+    assert (row["output"], row["rejected"], row["generator"], row["turns"]) == ("Two.", "Three.", "human", talk[:2])
+
+
+def test_kappa_is_cohens() -> None:
+    def mark(number: int, reviewer: str, right: Any) -> Mark:
+        return Mark(str(number), "", "q", "a", right, "", "", reviewer)
+
+    both = [(True, True)] * 20 + [(True, False)] * 5 + [(False, True)] * 10 + [(False, False)] * 15
+    marks = [mark(n, name, pair[side]) for n, pair in enumerate(both) for side, name in enumerate(("a", "b"))]
+    (value,) = kappas([*marks, mark(99, "a", None)]).values()
+    assert value == (pytest.approx(0.4), 50)
+    assert kappas([mark(1, "a", True), mark(1, "b", True)])["a and b"] == (1.0, 1)
+    assert kappas([mark(1, "a", True), mark(2, "b", True)]) == {}
+
+
+def test_what_is_no_sheet_is_said_to_be_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
+    assert main(["pairs", "bad.csv"]) == 2
+    assert "needs the columns id, question and answer" in capsys.readouterr().err
+    (tmp_path / "maybe.csv").write_text("id,question,answer,right\n1,q,a,perhaps\n")
+    assert main(["pairs", "maybe.csv"]) == 2
+    assert "maybe.csv:2: got perhaps: says neither yes nor no" in capsys.readouterr().err
+    assert main(["pairs", "absent.csv"]) == 2
+    assert main(["export", "nowhere"]) == 2
+    (tmp_path / "json.jsonl").write_text('{"id": "1", "question": "q", "answer": "a", "right": true, "better_answer": null}\n')
+    assert read_sheet("json.jsonl")[0].good is True

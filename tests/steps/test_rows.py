@@ -16,6 +16,7 @@ from tasks.edits.hostile import Hostile
 from tasks.edits.normalise import Normalise
 from tasks.edits.passages import Passages, Words
 from tasks.edits.redact import Redact
+from tasks.edits.review import Review, content_hash
 from tasks.frames import conform
 from tasks.pairs.formats import Lossy, convert
 from tasks.pairs.forms import Forms
@@ -26,7 +27,11 @@ from tasks.pairs.transcode import Transcode
 from tasks.step import Context, RowStep
 from tests.texts import NOTES, prose, write_notes
 
-CONTEXT = Context("step", 3)
+EDITS = [
+    {"id": f"a/{n}", "hash": content_hash(text, text), "verdict": verdict, "output": "better"}
+    for n, (text, verdict) in enumerate([("", "edit"), ("", "drop"), ("0", "keep"), ("x", "edit")])
+]
+CONTEXT = Context("step", 3, {"edits": "\n".join(map(json.dumps, EDITS))})
 
 
 def documents(*texts: str, **more: Any) -> pl.DataFrame:
@@ -42,6 +47,7 @@ STEPS = [
     Normalise(quotes=True, dashes=True), Passages(words=Words(min=3, max=12)), Columns(columns={"title": "attrs.t"}), Scramble(unchanged=0.3),
     Template(input="{{ text[:3] }}", output="{{ title }}{{ text }}"), Transcode(read="json", write="yaml"), Redact(),
     Hostile(share=0.4), Noise(case=0.2, speech=0.1, keyboard=0.1, markup=0.1, mojibake=0.5, truncation=0.3), Forms(),
+    Review(edits="reviews.jsonl"),
 ]  # fmt: skip
 
 
@@ -49,6 +55,8 @@ STEPS = [
 @given(texts=st.lists(st.text(max_size=80), max_size=5))
 def test_a_row_step_loses_no_row_and_looks_at_each_by_itself(step: RowStep, texts: list[str]) -> None:
     frame = documents(*texts)
+    if step.takes == ("pairs",):
+        frame = conform(frame.select("id", input="text", output="text"), "pairs")
     halves = step.apply(frame, CONTEXT)
     kept = {id_ for id_ in frame["id"] for made in halves.kept["id"] if made == id_ or made.startswith(f"{id_}/")}
     assert kept | set(halves.dropped["id"]) == set(frame["id"])

@@ -42,6 +42,7 @@ def phases_of(stage: Stage, scene: Scene) -> Phases:
         "decontaminate": decontaminate,
         "gate": _gate,
         "model": _model,
+        "slots": _slots,
         "sink": _sink,
     }
     return kinds[stage.kind](stage, scene)
@@ -182,6 +183,17 @@ def _model(stage: Stage, scene: Scene) -> Phases:
     report = report_of(scene, name, told["rows_in"], told["rows_out"], told["dropped"], **asked)
     partial = f"steps.{name}: {told['partial']}" if told["partial"] else ""
     return Result((Shard(done.part("text.parquet")),), reports=(report | {"parts": parts},), partial=partial)
+
+
+def _slots(stage: Stage, scene: Scene) -> Phases:
+    (name,) = stage.steps
+    shards = scene.shards(stage)
+    extra = {"columns": list(scene.plan.columns[name])}
+    (done,) = yield [scene.site.job("slots", [scene.site.call(name)], [shard.digest for shard in shards], shards=shards, extra=extra)]
+    told = done.report
+    partial = f"steps.{name}: {told['partial']}" if told["partial"] else ""
+    report = report_of(scene, name, told["rows_in"], told["rows_out"], told["dropped"], templates=told["templates"])
+    return Result((Shard(done.part("text.parquet")),), reports=(report,), partial=partial)
 
 
 def _sink(stage: Stage, scene: Scene) -> Phases:

@@ -8,13 +8,14 @@ from tasks.decontamination import Decontaminate
 from tasks.filters.sieve import Filter
 from tasks.frames import Kind
 from tasks.gate import Expect
+from tasks.growth.slots import Slots
 from tasks.growth.strategy import ModelStep
 from tasks.published.sink import Write
 from tasks.recipe import Recipe
 from tasks.step import BarrierStep, RowStep, SourceStep, Step
 from tasks.wiring import wire
 
-StageKind = Literal["source", "rows", "features", "verdicts", "barrier", "decontaminate", "gate", "model", "sink"]
+StageKind = Literal["source", "rows", "features", "verdicts", "barrier", "decontaminate", "gate", "model", "slots", "sink"]
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def _kind(step: Step) -> StageKind:
         (Decontaminate, "decontaminate"),
         (Expect, "gate"),
         (ModelStep, "model"),
+        (Slots, "slots"),
         (Write, "sink"),
     )
     return next(kind for base, kind in kinds if isinstance(step, base))

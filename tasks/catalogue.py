@@ -29,6 +29,7 @@ from tasks.growth.persona import Persona
 from tasks.growth.preference import Preference
 from tasks.growth.restyle import Restyle
 from tasks.growth.self_instruct import SelfInstruct
+from tasks.growth.slots import Slots
 from tasks.growth.verbalized import Verbalized
 from tasks.pairs.forms import Forms
 from tasks.pairs.noise import Noise
@@ -50,7 +51,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     Scramble, Noise, Template, Transcode, Forms,
     Filter,
     Fill, Backtranslate, Answer, Preference, Judge,
-    SelfInstruct, EvolInstruct, Attributes, Persona, Restyle, Verbalized, Adversarial,
+    SelfInstruct, EvolInstruct, Attributes, Persona, Restyle, Verbalized, Adversarial, Slots,
     Dedup, Decontaminate, Split, Select, Expect,
     Write,
 )  # fmt: skip

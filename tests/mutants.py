@@ -233,6 +233,10 @@ MUTANTS = (
         "tests/flows/test_review.py::test_logs_become_a_sheet_and_corrected_answers_pairs",
     ),
     Mutant(
+        "slots are learnt from any split", "tasks/growth/slots.py", 'row.get("split") in (None, *self.grow)', "True",
+        "tests/growth/test_slots.py::test_children_are_answered_and_stay_in_their_split",
+    ),
+    Mutant(
         "endpoints off the list are asked", "flows/build.py", "if not model.allowed:", "if False:",
         "tests/growth/test_completing.py::test_an_endpoint_off_the_list_is_refused_before_anything_is_asked",
     ),

@@ -42,6 +42,7 @@ KINDS = {
     "settle": "flows.work.barriers:settle",
     "gate": "flows.work.gates:run_gate",
     "model": "flows.work.models:ask_model",
+    "slots": "flows.work.slots:fill_slots",
     "tally": "flows.work.sinks:tally",
     "file": "flows.work.sinks:write_file",
 }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from expectations.suites import load
+from flows.asked import asked_lines
 from flows.dataset import Dataset
 from flows.earlier import check_since
 from flows.foretelling import show_plan
@@ -197,9 +198,10 @@ def _some(site: Site, shard: Shard, count: int) -> list[dict[str, Any]]:
 def summary_of(published: Published, results: Mapping[str, Result]) -> dict[str, Any]:
     """Give what `--json` prints of a build."""
     steps = [{"units": None, "units_cached": None, **report} for result in results.values() for report in result.reports]
-    costs = [report["cost"] for report in steps if "cost" in report]
+    fresh = [report for report in steps if not report.get("cached")]
+    costs = [report["cost"] for report in fresh if "cost" in report]
     failures: dict[str, int] = {}
-    for report in steps:
+    for report in fresh:
         for kind, count in report.get("failures", {}).items():
             failures[kind] = failures.get(kind, 0) + count
     names = ("requests", "cached", "input_tokens", "output_tokens", "usd")
@@ -268,6 +270,8 @@ def _show(dataset: Dataset, *, as_json: bool) -> None:
             print(f"{report['name']}: splits are carried over from version {report['since']} (--since none draws afresh)", file=sys.stderr)
         for warned in report.get("warned", ()):
             print(f"{report['name']}: {warned}", file=sys.stderr)
+    for line in asked_lines(dataset.summary["steps"]):
+        print(line, file=sys.stderr)
     for partial in dataset.summary["partial"]:
         print(f"partial: {partial}", file=sys.stderr)
     console = Console(stderr=as_json, width=None if sys.stdout.isatty() else 120)

@@ -89,7 +89,9 @@ def test_a_rerun_and_a_changed_threshold_pay_nothing(seeds: Path) -> None:
     with endpoint() as url:
         first = build(grown(url))
         paid = stats(url)["calls"]
-        assert build(grown(url)).version == first.version
+        cached = build(grown(url))
+        assert cached.version == first.version
+        assert cached.summary["cost"]["requests"] == cached.summary["cost"]["cached"] == 0, "what a build found done it did not pay"
         again = build(grown(url), work="other-work", sets=("steps.grown.accept.novelty=0.31",))
         assert again.summary["cost"]["requests"] == paid
         third = build(grown(url), work="other-work", sets=("steps.grown.accept.novelty=0.3",))

@@ -35,6 +35,10 @@ def test_the_tutorial_ends_with_500_checked_pairs(tmp_path: Path) -> None:
             done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=300)
             assert done.returncode == 0, f"{command}\n{done.stdout[-1000:]}{done.stderr[-2000:]}"
             calls.append(stats(url).get("calls", 0))
+    told = done.stdout
+    assert re.search(r"spread: \d+ calls, [1-9]\d* answers known; [\d,]+ tokens in", told)
+    assert "96 cells with 1 to 2 rows" in told
+    assert "diversity before and after: compression_ratio" in told
     assert calls[:2] == [0, 0], "a plan asks nothing"
     assert calls[2] == calls[3] < calls[4] == calls[5]
     assert calls[4] < 520, "the pilot's answers were not paid again"

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -96,7 +96,7 @@ class Answer:
     input_tokens: int = 0
     output_tokens: int = 0
     failure: str = ""
-    seconds: float = 0.0
+    seconds: float = field(default=0.0, compare=False)
     """How long it took from the sending to the last word."""
 
 

@@ -95,7 +95,7 @@ class Asking:
                 return read(_good(answer), "told" in tried)
             except Refused as refused:
                 again = None if refused.again in tried else once_more(request, answer, refused)
-                if fresh and refused.again:
+                if fresh and not answer.failure and (refused.again or str(refused) == FILTERED):
                     self._misread[str(refused)] += 1
                 if again is None:
                     self._give_up(key, refused, request, answer)

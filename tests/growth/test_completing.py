@@ -284,3 +284,29 @@ def test_rows_lost_to_a_server_that_fails_are_asked_for_again_and_only_they(tmp_
         assert not second.summary["partial"]
         assert {call.data["input"] for call in server.calls[before:]} == {prose(2, 1), prose(3, 1)}
     assert second.train.collect()["score"].null_count() == 1
+
+
+def test_an_answer_that_was_filtered_is_counted_and_stops_its_row(tmp_path: Path) -> None:
+    seeds(tmp_path, [{"input": prose(n, 1), "output": prose(n, 2)} for n in range(3)])
+    fine = {"reason": "", "score": 5}
+    with scripted(lambda asked: ("content_filter", "I") if asked.data["input"] == prose(0, 1) else fine) as server:
+        dataset = build(recipe(server.url, "  good: {use: judge, model: w, budget: {tokens: 100000}}"))
+        assert len(server.calls) == 3
+    told = report(dataset, "good")
+    assert told["failures"] == told["unanswered"] == {"filtered": 1}
+    assert told["quarantined"] == 1
+    assert not dataset.summary["partial"]
+
+
+def test_no_rows_and_rows_without_an_output_ask_nothing_and_break_nothing(tmp_path: Path) -> None:
+    seeds(tmp_path, [{"input": prose(n, 1), "output": prose(n, 2)} for n in range(3)])
+    steps = """  none: {use: filter, rules: {pairs: {length_ratio: 0.0001}}}
+  good: {use: judge, model: w, budget: {tokens: 100000}}
+  worse: {use: preference, model: w, budget: {tokens: 100000}}
+  grown: {use: self-instruct, model: w, rows: 5, budget: {tokens: 100000}}
+  all: {use: dedup, from: [seeds, grown]}"""
+    with scripted(lambda _: "never") as server:
+        dataset = build(recipe(server.url, steps))
+        assert not server.calls
+    assert dataset.train.collect().height == 3
+    assert "no seeds in train" in dataset.summary["partial"][0]

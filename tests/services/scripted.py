@@ -39,7 +39,10 @@ def read(body: dict[str, Any]) -> Asked:
 
 @contextmanager
 def scripted(answer: Callable[[Asked], Any]) -> Iterator[Scripted]:
-    """Serve: what `answer` gives is the text, JSON of it where it is no text, or an HTTP status where it is a number."""
+    """Serve: what `answer` gives is the text, JSON of it where it is no text, or an HTTP status where it is a number.
+
+    In a pair the finish reason stands before it.
+    """
     held = Scripted("")
     lock = threading.Lock()
 
@@ -54,6 +57,7 @@ def scripted(answer: Callable[[Asked], Any]) -> Iterator[Scripted]:
             with lock:
                 held.calls.append(asked)
                 said = answer(asked)
+            finish, said = said if isinstance(said, tuple) else ("stop", said)
             status = said if isinstance(said, int) else 200
             text = said if isinstance(said, str) else json.dumps(said)
             message = {"role": "assistant", "content": text}
@@ -64,7 +68,7 @@ def scripted(answer: Callable[[Asked], Any]) -> Iterator[Scripted]:
                 "object": "chat.completion",
                 "created": 0,
                 "model": "m",
-                "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+                "choices": [{"index": 0, "finish_reason": finish, "message": message}],
                 "usage": {"prompt_tokens": said_in, "completion_tokens": len(text) // 4 + 1, "total_tokens": said_in + len(text) // 4 + 1},
             }
             data = json.dumps(value if status == 200 else {"error": {"message": "no"}}).encode()

@@ -10,8 +10,10 @@ from flows.scene import Result, Scene
 from flows.walk import Execute, Unknown, survey, walk
 from flows.work.job import Job
 from flows.workplace import Site
+from tasks.clients.llm import Endpoint
 from tasks.clients.model import Request
 from tasks.errors import DartboardError, Fault, RecipeError
+from tasks.growth.budget import Budget
 from tasks.growth.growing import GrowingStep
 from tasks.growth.ledger import Ledger
 from tasks.growth.rehearsal import Estimate, Rehearsal, Span, rehearse
@@ -143,20 +145,32 @@ def check_budgets(plan: Plan, site: Site, execute: Execute) -> None:
     """Refuse steps that ask a model without a budget, and propose one for each."""
     without = [name for name, step in plan.recipe.steps.items() if isinstance(step, ModelStep) and step.budget is None]
     if without:
-        found = estimates(plan, site, execute)
+        found = rehearsals(plan, site, execute)
         raise RecipeError([_without_budget(plan, name, found.get(name)) for name in without])
 
 
-def _without_budget(plan: Plan, name: str, estimate: Estimate | None) -> Fault:
+def _without_budget(plan: Plan, name: str, rehearsed: Rehearsed | None) -> Fault:
     step = plan.step(name)
     assert isinstance(step, ModelStep)
     rule = "a step that asks a model needs a budget, in `usd` or in `tokens`"
-    if estimate is None or not estimate.calls.high:
+    if rehearsed is None or not rehearsed.estimate.calls.high:
         return Fault(f"steps.{name}.budget", rule, remedy="For instance `budget: {tokens: 500000}`.")
+    estimate = rehearsed.estimate
     priced = all(plan.recipe.models[each].price for each in step.models()) and estimate.usd.high > 0
-    tokens = SPARE * estimate.tokens.high + 2 * step.max_tokens
-    figure = f"usd: {_rounded(SPARE * estimate.usd.high, 0.01):g}" if priced else f"tokens: {_rounded(tokens, 1):.0f}"
+    unit = Budget(usd=1) if priced else Budget(tokens=1)
+    worst = max((_worst(plan, unit, *asked) for asked in rehearsed.missing), default=0.0)
+    figure = (
+        f"usd: {_rounded(SPARE * estimate.usd.high + worst, 0.01):g}"
+        if priced
+        else f"tokens: {_rounded(SPARE * estimate.tokens.high + worst, 1):.0f}"
+    )
     return Fault(f"steps.{name}.budget", rule, remedy=f"It {told(estimate)}: `budget: {{{figure}}}` would do.")
+
+
+def _worst(plan: Plan, unit: Budget, name: str, request: Request) -> float:
+    """Give what the first call may cost at worst, of which nothing is known yet."""
+    model = plan.recipe.models[name]
+    return unit.cost(model, *Endpoint(name, model).worst(request))
 
 
 def _rounded(value: float, least: float) -> float:

@@ -104,6 +104,17 @@ def edits_from(rows: Mapping[str, Row], marks: Sequence[Mark]) -> tuple[list[Row
     return edits, stale
 
 
+def _following(before: Row | None, edit: Row, question: str) -> Row:
+    """Give an edit that holds beside an earlier one of the same row.
+
+    Where it is of the wording that the earlier one made, the step will still meet the one before that: the edit is of that one,
+    and what was found right stays as it was corrected.
+    """
+    if before is None or before["verdict"] != "edit" or edit["hash"] != content_hash(question, before["output"]):
+        return edit
+    return before if edit["verdict"] == "keep" else edit | {"hash": before["hash"]}
+
+
 def logged(paths: Sequence[str]) -> tuple[list[Row], int]:
     """Read the answers of chat logs, each once; give them, and how many records were none."""
     found: dict[str, Row] = {}
@@ -193,20 +204,20 @@ def _export(told: argparse.Namespace) -> int:
 def _import(told: argparse.Namespace) -> int:
     rows = {row["id"]: row for row in rows_of(told.dataset, told.version)}
     marks = _agreed([mark for sheet in told.sheets for mark in read_sheet(sheet)])
-    return _written(told.to, *edits_from(rows, marks))
+    return _written(told.to, *edits_from(rows, marks), {row["id"]: row["question"] for row in rows.values()})
 
 
 def _edits(told: argparse.Namespace) -> int:
     marks = _agreed([mark for sheet in told.sheets for mark in read_sheet(sheet)])
     rows = {mark.id: {"hash": mark.hash, "answer": mark.answer} for mark in marks if mark.hash}
-    return _written(told.to, *edits_from(rows, marks))
+    return _written(told.to, *edits_from(rows, marks), {mark.id: mark.question for mark in marks})
 
 
-def _written(path: str, edits: Sequence[Row], stale: Sequence[str]) -> int:
+def _written(path: str, edits: Sequence[Row], stale: Sequence[str], questions: Mapping[str, str]) -> int:
     """Add edits to those in a file, and say what came of them."""
     place, name = place_of(path)
     before = edits_of(place.read_bytes(name).decode()) if place.size(name) is not None else {}
-    merged = before | {edit["id"]: edit for edit in edits}
+    merged = before | {edit["id"]: _following(before.get(edit["id"]), edit, questions[edit["id"]]) for edit in edits}
     place.put_bytes(name, b"".join(orjson.dumps(edit) + b"\n" for _, edit in sorted(merged.items())))
     counts = {verdict: sum(edit["verdict"] == verdict for edit in edits) for verdict in ("keep", "edit", "drop")}
     print(f"{counts['keep']:,} kept, {counts['edit']:,} edited, {counts['drop']:,} dropped: {path}")

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from tasks.errors import usage
+from tasks.sources.tabular import MAX_CELL_CHARS
 from tasks.store.place import Place
 
 MARKED = ("right", "better_answer", "reason", "reviewer")
@@ -69,9 +70,10 @@ def _plain(value: Any) -> str:
 def read_sheet(path: str) -> list[Mark]:
     """Read a sheet that people have marked; RecipeError where it is none."""
     text = _text(path)
+    csv.field_size_limit(MAX_CELL_CHARS)
     try:
         rows: list[Any] = (
-            [orjson.loads(line) for line in text.splitlines() if line.strip()]
+            [orjson.loads(line) for line in text.split("\n") if line.strip()]
             if text.lstrip().startswith("{")
             else list(csv.DictReader(io.StringIO(text, newline="")))
         )

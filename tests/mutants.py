@@ -189,7 +189,7 @@ MUTANTS = (
         "tests/growth/test_growing.py::test_segments_that_are_gone_from_the_store_are_written_again",
     ),
     Mutant(
-        "a call that may be billed is sent again without room", "tasks/clients/llm.py", "if kind in UNSURE and not may_resend():", "if False:",
+        "a call that may be billed is sent again without room", "tasks/clients/llm.py", "if kind in UNSURE and not attempts.may_resend():", "if False:",
         "tests/growth/test_growing.py::test_a_call_that_may_have_been_billed_is_sent_again_only_where_there_is_room",
     ),
     Mutant(
@@ -253,7 +253,7 @@ MUTANTS = (
         "tests/growth/test_strategies.py::test_children_stay_in_their_split_and_strays_are_dropped",
     ),
     Mutant(
-        "rows of models have no cap", "tasks/growth/herd.py", "int(self._step.accept.ratio * self._human)", "int(1e9)",
+        "rows of models have no cap", "tasks/growth/herd.py", "int(step.accept.ratio * human)", "int(1e9)",
         "tests/growth/test_strategies.py::test_caps_on_the_ratio_and_on_generations_end_growing",
     ),
     Mutant(
@@ -411,6 +411,66 @@ MUTANTS = (
     Mutant(
         "vectors of nothing are compared", "tasks/dedup/semantic.py", "speaking = np.logical_and.reduce(known) &", "speaking = np.logical_or.reduce([part[:, 0] > -999 for part in held]) |",
         "tests/flows/test_semantic.py::test_texts_of_which_a_vector_says_nothing_resemble_none",
+    ),
+    Mutant(
+        "tokens and dollars are added up", "tasks/growth/budget.py", 'self._account = f"{name}/{budget.unit}"', "self._account = name",
+        "tests/growth/test_accounts.py::test_tokens_and_dollars_are_never_added_up",
+    ),
+    Mutant(
+        "a lost call is forgotten when its answer comes by another way", "tasks/growth/budget.py", "times = self._taken_back(key, \"AND owner = ''\") or (not self._is_booked(key))", "times = not self._is_booked(key)",
+        "tests/growth/test_accounts.py::test_an_answer_that_came_by_another_way_takes_what_was_set_aside_for_it",
+    ),
+    Mutant(
+        "a call that never went out counts as lost", "tasks/growth/asking.py", "lost=attempts.unsure", "lost=attempts.unsure or 1",
+        "tests/growth/test_accounts.py::test_a_call_that_never_went_out_costs_nothing",
+    ),
+    Mutant(
+        "a call under way counts as nothing", "tasks/clients/llm.py", "return self.lost + self.under_way", "return self.lost",
+        "tests/growth/test_accounts.py::test_a_call_that_is_under_way_when_the_build_is_stopped_may_be_billed",
+    ),
+    Mutant(
+        "a batch that was refused uses up the budget", "tasks/growth/batching.py", "except BatchRefused:\n            self._purse.scatter()", "except BatchRefused:\n            pass",
+        "tests/growth/test_accounts.py::test_a_batch_that_is_refused_takes_nothing_of_the_budget",
+    ),
+    Mutant(
+        "a batch that was never sent uses up the budget", "tasks/growth/batching.py", "    purse.scatter()\n    tried", "    tried",
+        "tests/growth/test_accounts.py::test_a_build_killed_before_its_batch_is_there_takes_nothing_of_the_budget",
+    ),
+    Mutant(
+        "a batch that another build sends is taken back", "tasks/growth/budget.py", "DELETE FROM calls WHERE budget = ? AND owner IN (?, '')\nAND EXISTS", "DELETE FROM calls WHERE budget = ? AND owner != ?\nAND EXISTS",
+        "tests/growth/test_accounts.py::test_a_batch_of_a_build_that_lives_is_not_taken_back",
+    ),
+    Mutant(
+        "the worst of what is unknown is what is usual", "tasks/clients/llm.py", "if self.dearest else held.most", "if self.dearest else held.weight / 2",
+        "tests/growth/test_accounts.py::test_the_worst_is_the_worst_whatever_was_seen_before",
+    ),
+    Mutant(
+        "digits cost what words cost", "tasks/clients/llm.py", "max(share * held.weight, held.hard + 0.0)", "share * held.weight",
+        "tests/growth/test_accounts.py::test_the_worst_is_the_worst_whatever_was_seen_before",
+    ),
+    Mutant(
+        "answers beyond the first segment stay at home", "tasks/growth/ledger.py", "if len(rows) < MOST:", "if True:",
+        "tests/growth/test_accounts.py::test_all_that_is_left_goes_to_the_store_at_the_end",
+    ),
+    Mutant(
+        "lots see those that are asked with them", "tasks/growth/herd.py", "if first.setdefault(cell, block) != block:", "if False:",
+        "tests/growth/test_strategies.py::test_another_threshold_in_growing_pays_nothing_again",
+    ),
+    Mutant(
+        "what is made of one split is shown to another", "tasks/growth/growing.py", 'row.get("split") == own]', "True]",
+        "tests/growth/test_strategies.py::test_what_is_made_of_one_split_is_shown_to_no_other",
+    ),
+    Mutant(
+        "generations of one step have no cap", "tasks/growth/self_instruct.py", 'depths[row["id"]] < self.accept.depth', "True",
+        "tests/growth/test_strategies.py::test_generations_within_a_step_are_counted",
+    ),
+    Mutant(
+        "slots fill in what is held out", "tasks/growth/slots.py", "if not sides.strays(child)", "if True",
+        "tests/growth/test_slots.py::test_children_that_are_nearer_to_another_split_are_not_made",
+    ),
+    Mutant(
+        "a second reading undoes the first", "flows/review.py", "if before is None or before", "if True or before",
+        "tests/flows/test_review.py::test_a_second_round_of_reading_keeps_what_the_first_corrected",
     ),
 )  # fmt: skip
 

@@ -13,7 +13,7 @@ import polars as pl
 from flows.work.columns import model_paths
 from flows.work.job import Job
 from tasks.abreast import abreast
-from tasks.clients.llm import UNSURE, Answer, Endpoint, Model, estimate
+from tasks.clients.llm import Answer, Attempts, Endpoint, Model, Request
 from tasks.dedup.comparison import places, said
 from tasks.dedup.semantic import Semantic, whole_numbers
 from tasks.dedup.step import Dedup
@@ -125,22 +125,21 @@ class _Vectors:
         """Set room aside for as many texts as there is room for, until one must wait or has none; say which it was."""
         wanted: dict[str, str] = {}
         for key, text in texts.items():
-            leave = self._purse.reserve(key, estimate([{"content": text}]))
+            leave = self._purse.reserve(key, self.endpoint.worst(Request(({"content": text},), {}))[0])
             if leave is not Leave.GO:
                 return wanted, leave
             wanted[key] = text
         return wanted, Leave.GO
 
     async def _asked(self, wanted: dict[str, str]) -> dict[str, Answer]:
-        model, lost = self.endpoint.model, 1
+        model, attempts = self.endpoint.model, Attempts()
         try:
-            answer = await self.endpoint.embed(list(wanted.values()))
-            lost = answer.failure in UNSURE
+            answer = await self.endpoint.embed(list(wanted.values()), attempts)
             if answer.failure:
                 raise ModelError(f"models.{self.endpoint.name}: {answer.failure}, again and again. Run again: what was answered is kept.")
         except BaseException:
             for key in wanted:
-                self._purse.let_go(key, lost=lost)
+                self._purse.let_go(key, lost=attempts.unsure)
             raise
         share = -(-answer.input_tokens // len(wanted))
         vectors = whole_numbers(orjson.loads(answer.text))

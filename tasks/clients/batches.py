@@ -33,6 +33,13 @@ def request_line(key: str, request: Request, model: Model) -> bytes:
     return orjson.dumps({"custom_id": key, "method": "POST", "url": "/v1/chat/completions", "body": body})
 
 
+def _is_refusal(error: Exception) -> bool:
+    """Tell whether an endpoint said no; whoever did not answer, or failed, may have taken the batch."""
+    import openai
+
+    return isinstance(error, openai.APIStatusError) and error.status_code < 500
+
+
 def files_of(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Gather lines into files that an endpoint takes."""
     held: list[bytes] = []
@@ -72,6 +79,10 @@ def result_of(line: Mapping[str, Any], asked: Mapping[str, Any] | None) -> Answe
         return None
 
 
+class BatchRefused(ModelError):
+    """A batch that the endpoint does not take: nothing of it was sent on."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """A batch at an endpoint: its id, and the requests that it holds by theirs."""
@@ -107,7 +118,8 @@ class Batches:
                 input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h", metadata={MARK: step}
             )
         except self._errors() as error:
-            raise self._failed("does not take a batch", error) from error
+            failed = self._failed("does not take a batch", error)
+            raise BatchRefused(str(failed)) if _is_refusal(error) else failed from error
         return Batch(made.id, parsed(data))
 
     async def results(self, batch: Batch) -> dict[str, Answer | None]:

@@ -1,6 +1,7 @@
 """What an OpenAI-compatible server says: whole or piece by piece, and its complaints."""
 
 import email.utils
+import json
 import math
 import re
 import time
@@ -15,13 +16,20 @@ OPTIONAL = ("response_format", "temperature", "top_p", "presence_penalty", "freq
 """Parameters without which a call still makes sense."""
 
 
+LONE = re.compile("[\ud800-\udfff]")
+WITHOUT_CREDIT = re.compile(r"insufficient[_ ](quota|funds|balance|credit)|exceeded your current quota|billing", re.IGNORECASE)
+
+
 class CutStream(ValueError):
     """A stream that ended before its answer did."""
 
 
 def answer_of(data: bytes, request: Request) -> Answer:
     """Read the body of an answer; ValueError where it is none."""
-    body = orjson.loads(data)
+    try:
+        body = orjson.loads(data)
+    except orjson.JSONDecodeError:  # it refuses halves of surrogate pairs, which stand where a server cut an emoji in two
+        body = json.loads(data)
     if not isinstance(body, dict) or not isinstance(body.get("choices"), list) or not body["choices"]:
         raise ValueError("an answer without choices")
     choice = body["choices"][0]
@@ -50,7 +58,13 @@ def _text(content: Any) -> str:
     return content if isinstance(content, str) else ""
 
 
+def sound(text: str) -> str:
+    """Join halves of surrogate pairs; one that stands alone, and could not be written as UTF-8, becomes U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if LONE.search(text) else text
+
+
 def _answer(text: str, finish: Any, usage: Any, request: Request) -> Answer:
+    text = sound(text)
     told = usage if isinstance(usage, dict) else {}
     asked, said = told.get("prompt_tokens"), told.get("completion_tokens")
     return Answer(
@@ -79,6 +93,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def is_filtered(complaint: str) -> bool:
     """Tell whether a refused call was refused for what it says."""
     return bool(re.search(r"content[ _-]?(filter|policy|management)|moderat|safety system", complaint, re.IGNORECASE))
+
+
+def is_unpaid(complaint: str) -> bool:
+    """Tell whether a call was refused because nothing is left to pay for it: waiting would not help."""
+    return bool(WITHOUT_CREDIT.search(complaint))
 
 
 class Dialect:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tasks.clients.completions import CutStream, Dialect, answer_of, is_filtered, retry_after, streamed
-from tasks.clients.model import Answer, Model, Prices, Request, estimate, most_tokens
+from tasks.clients.completions import CutStream, Dialect, answer_of, is_filtered, is_unpaid, retry_after, streamed
+from tasks.clients.model import Answer, Model, Prices, Request, bulk, estimate
 from tasks.errors import ModelError, usage
 
 if TYPE_CHECKING:
@@ -42,6 +42,23 @@ def _always() -> bool:
 
 
 @dataclass
+class Attempts:
+    """What became of the attempts of one call, for whoever pays for them."""
+
+    may_resend: Callable[[], bool] = _always
+    """Asked before a call that may have been billed already is sent again."""
+    lost: int = 0
+    """Attempts that may be billed though no answer came of them."""
+    under_way: bool = False
+    """Whether one was sent of which nothing is known yet."""
+
+    @property
+    def unsure(self) -> int:
+        """How often the call may be billed although it has no answer."""
+        return self.lost + self.under_way
+
+
+@dataclass
 class Endpoint:
     """An endpoint in use: its calls take turns with all others to the same model, and none while a Retry-After lasts."""
 
@@ -55,57 +72,70 @@ class Endpoint:
     answered: bool = False
     dialect: Dialect = field(default_factory=Dialect)
     dearest: float = 0.0
-    """The highest tokens of a question that was answered, as a share of the bound by its bytes."""
+    """The highest tokens of a question that was answered, as a share of its weight."""
     _client: "openai.AsyncOpenAI | None" = None
 
     def worst(self, request: Request) -> tuple[int, int]:
-        """Give the most tokens that a question and its answer can have."""
-        share = min(DEARER * self.dearest, 2.0) if self.dearest else 1.0
-        return int(share * most_tokens(request.messages)) + 1, int(request.parameters.get("max_tokens", 0)) + self.model.thinking
+        """Give the most tokens that a question and its answer can have; the form of the answer is part of the question.
 
-    async def ask(self, request: Request, may_resend: Callable[[], bool] = _always) -> Answer:
-        """Send one request; waiting at the gate uses up no attempt.
-
-        `may_resend` is asked before a call that may have been billed already is sent again.
+        Until an answer tells how this model counts, it is one for each byte. From then on digits and signs, which one text
+        may have more of than another, still count in full.
         """
-        answer = await self._tried(lambda: self._send(request), sum(self.worst(request)), may_resend)
+        form = ({"content": orjson.dumps(request.schema).decode()},) if request.schema else ()
+        held = bulk((*request.messages, *form))
+        share = min(DEARER * self.dearest, 2.0)
+        asked = max(share * held.weight, held.hard + 0.0) if self.dearest else held.most
+        return int(asked) + 1, int(request.parameters.get("max_tokens", 0)) + self.model.thinking
+
+    async def ask(self, request: Request, attempts: Attempts | None = None) -> Answer:
+        """Send one request; waiting at the gate uses up no attempt."""
+        answer = await self._tried(lambda: self._send(request), sum(self.worst(request)), attempts or Attempts())
         if not answer.failure:
             self.learn(request.messages, answer)
         return answer
 
     def learn(self, messages: Sequence[Mapping[str, str]], answer: Answer) -> None:
         """Learn from an answer how many tokens this model makes of a question's bytes."""
-        self.dearest = max(self.dearest, answer.input_tokens / max(most_tokens(messages), 16))
+        self.dearest = max(self.dearest, answer.input_tokens / max(bulk(messages).weight, 16))
 
-    async def embed(self, texts: Sequence[str], may_resend: Callable[[], bool] = _always) -> Answer:
+    async def embed(self, texts: Sequence[str], attempts: Attempts | None = None) -> Answer:
         """Ask for the vectors of some texts: the answer's text is a JSON list of them, in order."""
-        return await self._tried(lambda: self._send_texts(texts), estimate([{"content": text} for text in texts]), may_resend)
+        messages = [{"content": text} for text in texts]
+        answer = await self._tried(lambda: self._send_texts(texts), estimate(messages), attempts or Attempts())
+        if not answer.failure:
+            self.learn(messages, answer)
+        return answer
 
-    async def _tried(self, send: Callable[[], Awaitable[Answer]], tokens: int, may_resend: Callable[[], bool]) -> Answer:
+    async def _tried(self, send: Callable[[], Awaitable[Answer]], tokens: int, attempts: Attempts) -> Answer:
         import openai
 
+        self.connected()
         attempt, rate = 0, self.model.rate
         broken: tuple[type[Exception], ...] = (openai.APIError, *_transport(), TimeoutError, ValueError, AttributeError, TypeError)
         while True:
             turn = await rate.turn(tokens)
             sent = time.monotonic()
             try:
+                attempts.under_way = True
                 answer = await send()
-            except openai.RateLimitError as error:
-                self.failures[RATE] += 1
-                rate.refuse(turn, time.monotonic(), self._told_to_wait(error.response.headers))
-                continue
             except broken as error:
-                rate.answer(turn, time.monotonic())
+                attempts.under_way = False
                 kind = self._class_of(error)
+                if isinstance(error, openai.APIStatusError) and _is_put_off(error):
+                    self.failures[kind] += 1
+                    rate.refuse(turn, time.monotonic(), self._told_to_wait(error.response.headers))
+                    continue
+                rate.answer(turn, time.monotonic())
             else:
+                attempts.under_way = False
                 rate.answer(turn, time.monotonic())
                 return replace(answer, seconds=round(time.monotonic() - sent, 3))
             self.failures[kind] += 1
             attempt += 1
+            attempts.lost += kind in UNSURE
             if kind in (REFUSED, FILTERED) or self._given_up(kind, attempt):
                 return Answer(failure=kind)
-            if kind in UNSURE and not may_resend():
+            if kind in UNSURE and not attempts.may_resend():
                 return Answer(failure=NO_ROOM)
             await asyncio.sleep(min(0.5 * 2**attempt, 20) * random.uniform(0.7, 1.3))
 
@@ -123,12 +153,19 @@ class Endpoint:
         return next((kind for types, kind in classes if isinstance(error, types)), BROKEN)
 
     def _class_of_status(self, error: "openai.APIStatusError") -> str:
-        if error.status_code >= 500 or error.status_code in (408, 409, 425):
+        complaint = _complaint(error)
+        if error.status_code in (408, 504):
+            return TIMEOUT
+        if error.status_code >= 500 or error.status_code in (409, 425):
             return SERVER
+        if is_filtered(complaint):
+            return FILTERED
+        if error.status_code == 429 and is_unpaid(complaint):
+            raise ModelError(f"models.{self.name}: {self.model.url} has no credit left: {complaint[:200]}. Pay, or name another model.")
         if error.status_code in (401, 402, 403, 404):
             told = "Check the url, the model's name, the key and what is paid for."
             raise ModelError(f"models.{self.name}: {self.model.url} answered {error.status_code}. {told}") from error
-        return FILTERED if is_filtered(_complaint(error)) else REFUSED
+        return RATE if error.status_code == 429 else REFUSED
 
     def _given_up(self, kind: str, attempt: int) -> bool:
         """Tell whether a call is not tried again; ModelError where nothing has ever answered."""
@@ -214,6 +251,11 @@ def _transport() -> tuple[type[Exception], ...]:
     import httpx2
 
     return (httpx2.TransportError, httpx2.StreamError)
+
+
+def _is_put_off(error: "openai.APIStatusError") -> bool:
+    """Tell whether a call came too fast, or the server is busy and says for how long: it is sent again later, as often as it takes."""
+    return error.status_code == 429 or (error.status_code == 503 and retry_after(error.response.headers) is not None)
 
 
 def _complaint(error: "openai.APIStatusError") -> str:

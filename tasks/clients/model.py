@@ -1,6 +1,7 @@
 """Models behind OpenAI-compatible endpoints: their settings, what they are asked, and what they answer."""
 
 import os
+import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from tasks.settings import Settings
 
 ALLOWED = "DARTBOARD_MODEL_URLS"
 """Environment variable with the base URLs that may be asked, separated by commas or blanks; where it is not set, all may."""
+SOFT = (string.ascii_letters + string.whitespace).encode()
 Price = Annotated[float, Field(ge=0)]
 
 
@@ -100,10 +102,35 @@ class Answer:
     """How long it took from the sending to the last word."""
 
 
-def most_tokens(messages: Sequence[Mapping[str, str]]) -> float:
-    """Bound the tokens of messages: half a token for a byte of ASCII, one for any other, and sixteen a message."""
-    texts = [message["content"] for message in messages]
-    return sum(len(text.encode()) - len(text.encode("ascii", "ignore")) / 2 + 16 for text in texts)
+@dataclass(frozen=True)
+class Bulk:
+    """How much there is in messages that can become tokens, in bytes by their kind."""
+
+    soft: int
+    """Letters of ASCII and blanks: words, of which tokens have several letters."""
+    hard: int
+    """Digits and signs of ASCII: with some models each is a token."""
+    other: int
+    """Bytes of all other letters."""
+    messages: int
+
+    @property
+    def most(self) -> int:
+        """Tokens that they cannot have more of: one a byte, and sixteen a message."""
+        return self.soft + self.hard + self.other + 16 * self.messages
+
+    @property
+    def weight(self) -> float:
+        """A measure that tokens follow, whatever the text is: a letter counts half."""
+        return self.soft / 2 + self.hard + self.other + 16 * self.messages
+
+
+def bulk(messages: Sequence[Mapping[str, str]]) -> Bulk:
+    """Measure messages."""
+    text = "".join(message["content"] for message in messages)
+    ascii_only = text.encode("ascii", "ignore")
+    soft = len(ascii_only) - len(ascii_only.translate(None, SOFT))
+    return Bulk(soft, len(ascii_only) - soft, len(text.encode()) - len(ascii_only), len(messages))
 
 
 def estimate(messages: Sequence[Mapping[str, str]]) -> int:

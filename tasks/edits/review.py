@@ -49,7 +49,7 @@ class Review(RowStep):
         remedy = "Write the file with `dartboard review import`."
         return [
             Fault("edits", f"line {number} is no edit", line[:80], remedy)
-            for number, line in enumerate(files.get("edits", "").splitlines(), 1)
+            for number, line in enumerate(files.get("edits", "").split("\n"), 1)
             if line.strip() and _edit(line) is None
         ][:5]
 
@@ -77,7 +77,7 @@ def content_hash(source: str, output: str) -> str:
 
 def edits_of(text: str) -> dict[str, dict[str, Any]]:
     """Read edits by the ids of their rows; of several for a row the last counts."""
-    return {edit["id"]: edit for line in text.splitlines() if (edit := _edit(line)) is not None}
+    return {edit["id"]: edit for line in text.split("\n") if (edit := _edit(line)) is not None}
 
 
 def _edit(line: str) -> dict[str, Any] | None:

@@ -73,7 +73,7 @@ class Answer(CompletingStep):
         turns = [(turn["role"], turn["content"]) for turn in row.get("turns") or () if turn["role"] in ("user", "assistant")]
         asked = conversation(told, [*turns, ("user", source)], self.parameters(), schema=self.schema_)
         texts = await ask(asked, lambda answer, last: self._read(answer, told, last=last))
-        return paired(row, system=system, input=source, generator=made_by(self), imputed=["output"], **texts)
+        return paired(row, system=system, input=source, generator=made_by(self), imputed=[*(row.get("imputed") or ()), "output"], **texts)
 
     def _read(self, answer: Said, told: str, *, last: bool) -> dict[str, Any]:
         text = unrepeated(whole(answer), told, runs=False)

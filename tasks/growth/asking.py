@@ -5,9 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from tasks.clients.llm import FILTERED, NO_ROOM, REFUSED, UNSURE, Endpoint
+from tasks.clients.llm import FILTERED, NO_ROOM, REFUSED, Attempts, Endpoint
 from tasks.clients.model import Answer, Model, Request
-from tasks.errors import ModelError
 from tasks.growth.budget import Leave, Purse
 from tasks.growth.ledger import Ledger, request_key
 from tasks.growth.reading import Refused, Unpaid, once_more, traced
@@ -143,22 +142,13 @@ class Asking:
             self._ledger.bury()
 
     async def _sent(self, key: str, endpoint: Endpoint, request: Request, worst: float) -> Answer:
-        lost = 0
-
-        def may_resend() -> bool:
-            nonlocal lost
-            lost += 1
-            return self._purse.resend(key, worst)
-
+        attempts = Attempts(lambda: self._purse.resend(key, worst))
         answer = Answer(failure=INTERRUPTED)
         try:
-            answer = await endpoint.ask(request, may_resend)
-        except ModelError:
-            answer = Answer(failure=REFUSED)
-            raise
+            answer = await endpoint.ask(request, attempts)
         finally:
             if answer.failure:
-                self._purse.let_go(key, lost=lost + (answer.failure in (*UNSURE, INTERRUPTED)))
+                self._purse.let_go(key, lost=attempts.unsure)
             else:
                 self._purse.settle(key, endpoint.model, answer)
                 self._ledger.share()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasks.clients.batches import Batch, Batches, files_of, request_line
+from tasks.clients.batches import Batch, Batches, BatchRefused, files_of, request_line
 from tasks.clients.llm import Endpoint
 from tasks.growth.budget import Leave, Purse
 from tasks.growth.engine import complete
@@ -22,6 +22,7 @@ async def ask_beforehand(
     prefetch = _Prefetch(endpoint, ledger, purse)
     for batch in await prefetch.batches.ours(purse.name, ledger.batches()):
         await prefetch.take(batch)
+    purse.scatter()
     tried: set[str] = set()
     while True:
         rehearsal = Rehearsal(dict.fromkeys(step.models(), endpoint.model), step.model, ledger)
@@ -46,11 +47,24 @@ class _Prefetch:
             if asked != name or key in tried or key in lines:
                 continue
             tried.add(key)
-            if self._purse.reserve(key, self._purse.budget.cost(model, *self._endpoint.worst(request))) is Leave.GO:
+            if self._purse.gather(key, self._purse.budget.cost(model, *self._endpoint.worst(request))) is Leave.GO:
                 lines[key] = request_line(key, request, model)
         for data in files_of(line for _, line in sorted(lines.items())):
-            await self.take(await self.batches.send(self._purse.name, data))
+            batch = await self._sent(data)
+            self._purse.sent(batch.requests)
+            await self.take(batch)
         return bool(lines)
+
+    async def _sent(self, data: bytes) -> Batch:
+        """Send a batch; where the endpoint refuses it, nothing was sent, and what was set aside is given back.
+
+        Where nobody knows whether it came to be, the next build finds out.
+        """
+        try:
+            return await self.batches.send(self._purse.name, data)
+        except BatchRefused:
+            self._purse.scatter()
+            raise
 
     async def take(self, batch: Batch) -> None:
         """Keep the answers of a batch, and give back what was set aside for requests that have none."""

@@ -4,6 +4,7 @@ What is spent and what is set aside stands in the ledger's database, so that it 
 """
 
 import enum
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field
@@ -14,6 +15,11 @@ from tasks.settings import Settings
 
 SPEND = "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT (budget, key) DO UPDATE SET cost = cost + excluded.cost"
 TOTAL = "INSERT INTO totals VALUES (?, ?) ON CONFLICT (budget) DO UPDATE SET cost = cost + excluded.cost"
+SCATTERED = """
+DELETE FROM calls WHERE budget = ? AND owner IN (?, '')
+AND EXISTS (SELECT 1 FROM gathered WHERE call = calls.rowid AND gathered.key = calls.key AND gathered.budget = calls.budget)
+"""
+FORGOTTEN = "DELETE FROM gathered WHERE budget = ? AND NOT EXISTS (SELECT 1 FROM calls WHERE rowid = call AND key = gathered.key)"
 ROUNDING = 1e-9
 """Sums of dollars are equal up to this."""
 
@@ -56,6 +62,8 @@ class Leave(enum.Enum):
 class Purse:
     """What is left of a step's budget; answers from the ledger count as spent, since they were paid for once.
 
+    Each unit has an account of its own: tokens and dollars are never added up.
+
     A call that was lost with its build, or whose answer broke on its way, may be billed: it stays set aside at
     its worst until the same call is answered, and costs then what that answer cost.
     """
@@ -64,29 +72,34 @@ class Purse:
         self._ledger = ledger
         self.name = name
         self.budget = budget
+        self._account = f"{name}/{budget.unit}"
 
     @property
     def spent(self) -> float:
         """What was spent over all runs."""
-        row = self._ledger.database.execute("SELECT cost FROM totals WHERE budget = ?", (self.name,)).fetchone()
+        row = self._ledger.database.execute("SELECT cost FROM totals WHERE budget = ?", (self._account,)).fetchone()
         return float(row[0]) if row else 0.0
 
     @property
     def set_aside(self) -> float:
         """What calls under way, and lost ones, may cost."""
-        row = self._ledger.database.execute("SELECT sum(worst * sent) FROM calls WHERE budget = ?", (self.name,)).fetchone()
+        row = self._ledger.database.execute("SELECT sum(worst * sent) FROM calls WHERE budget = ?", (self._account,)).fetchone()
         return float(row[0] or 0)
 
     def reserve(self, key: str, worst: float) -> Leave:
         """Set the worst case of a call aside, unless there is no room for it, or somebody asks the same just now or has asked it."""
-        with self._ledger.transaction() as database:
-            if self._ledger.get(key) is not None:
-                return Leave.KNOWN
-            if database.execute("SELECT 1 FROM calls WHERE key = ? AND owner != ''", (key,)).fetchone():
-                return Leave.WAIT
-            if not self._has_room(worst):
-                return self._refused()
-            database.execute("INSERT INTO calls VALUES (?, ?, ?, ?, 1)", (self.name, key, self._ledger.owner, worst))
+        with self._ledger.transaction():
+            return self._reserved(key, worst)
+
+    def _reserved(self, key: str, worst: float) -> Leave:
+        database = self._ledger.database
+        if self._ledger.get(key) is not None:
+            return Leave.KNOWN
+        if database.execute("SELECT 1 FROM calls WHERE key = ? AND owner != ''", (key,)).fetchone():
+            return Leave.WAIT
+        if not self._has_room(worst):
+            return self._refused()
+        database.execute("INSERT INTO calls VALUES (?, ?, ?, ?, 1)", (self._account, key, self._ledger.owner, worst))
         return Leave.GO
 
     def resend(self, key: str, worst: float) -> bool:
@@ -97,20 +110,39 @@ class Purse:
                 database.execute("UPDATE calls SET sent = sent + 1 WHERE key = ? AND owner = ?", (key, self._ledger.owner))
         return room
 
+    def gather(self, key: str, worst: float) -> Leave:
+        """Set a call's worst case aside that a batch will hold: until the batch is there, it is known that nothing was sent."""
+        with self._ledger.transaction() as database:
+            leave = self._reserved(key, worst)
+            if leave is Leave.GO:
+                database.execute("INSERT INTO gathered VALUES (?, ?, last_insert_rowid())", (self._account, key))
+        return leave
+
+    def sent(self, keys: Iterable[str]) -> None:
+        """Note that the batch is there that holds these calls."""
+        gone = "DELETE FROM gathered WHERE budget = ? AND key = ?"
+        with self._ledger.transaction() as database:
+            database.executemany(gone, [(self._account, key) for key in keys])
+
+    def scatter(self) -> None:
+        """Give back what this build, or one that died, set aside for a batch that never came to be."""
+        told = (self._account, self._ledger.owner)
+        with self._ledger.transaction() as database:
+            database.execute(SCATTERED, told)
+            database.execute(FORGOTTEN, told[:1])
+
     def settle(self, key: str, model: Model, answer: Answer) -> None:
         """Keep an answer, and book what it cost for each time that it was asked for, in one commit."""
         cost = self.budget.cost(model, answer.input_tokens, answer.output_tokens)
-        with self._ledger.transaction() as database:
+        with self._ledger.transaction():
             self._ledger.keep(key, answer)
-            row = database.execute("SELECT sum(sent) FROM calls WHERE budget = ? AND key = ?", (self.name, key)).fetchone()
-            database.execute("DELETE FROM calls WHERE budget = ? AND key = ?", (self.name, key))
-            self._book(key, cost * max(int(row[0] or 1), 1))
+            self._book(key, cost * max(self._taken_back(key), 1))
 
     def let_go(self, key: str, *, lost: int) -> None:
         """Give back what was set aside for a call that failed; `lost` times it may be billed all the same."""
         with self._ledger.transaction() as database:
             mine = "WHERE budget = ? AND key = ? AND owner = ?"
-            told = (self.name, key, self._ledger.owner)
+            told = (self._account, key, self._ledger.owner)
             if lost:
                 database.execute(f"UPDATE calls SET owner = '', sent = {int(lost)} {mine}", told)  # noqa: S608  a number
             else:
@@ -118,22 +150,36 @@ class Purse:
 
     def release(self, key: str) -> None:
         """Give back what this build, or one that died, set aside for a call that is known to have failed."""
-        told = (self.name, key, self._ledger.owner)
+        told = (self._account, key, self._ledger.owner)
         self._ledger.database.execute("DELETE FROM calls WHERE budget = ? AND key = ? AND owner IN (?, '')", told)
 
     def known(self, key: str, model: Model, answer: Answer) -> None:
-        """Book an answer that was in the ledger, if it is not among those booked."""
-        booked = "SELECT 1 FROM spent WHERE budget = ? AND key = ?"
-        if self._ledger.database.execute(booked, (self.name, key)).fetchone():
+        """Book an answer that was in the ledger, if it is not among those booked, and each time that the same call was lost."""
+        if self._is_booked(key) and not self._lost(key):
             return
-        with self._ledger.transaction() as database:
-            if not database.execute(booked, (self.name, key)).fetchone():
-                self._book(key, self.budget.cost(model, answer.input_tokens, answer.output_tokens))
+        with self._ledger.transaction():
+            times = self._taken_back(key, "AND owner = ''") or (not self._is_booked(key))
+            self._book(key, times * self.budget.cost(model, answer.input_tokens, answer.output_tokens))
+
+    def _is_booked(self, key: str) -> bool:
+        booked = "SELECT 1 FROM spent WHERE budget = ? AND key = ?"
+        return self._ledger.database.execute(booked, (self._account, key)).fetchone() is not None
+
+    def _lost(self, key: str) -> bool:
+        lost = "SELECT 1 FROM calls WHERE budget = ? AND key = ? AND owner = ''"
+        return self._ledger.database.execute(lost, (self._account, key)).fetchone() is not None
+
+    def _taken_back(self, key: str, whose: str = "") -> int:
+        """Take back what was set aside for a call; give how often it was sent."""
+        mine = f"FROM calls WHERE budget = ? AND key = ? {whose}"
+        row = self._ledger.database.execute(f"SELECT sum(sent) {mine}", (self._account, key)).fetchone()
+        self._ledger.database.execute(f"DELETE {mine}", (self._account, key))
+        return int(row[0] or 0)
 
     def _book(self, key: str, cost: float) -> None:
         database = self._ledger.database
-        database.execute(SPEND, (self.name, key, cost))
-        database.execute(TOTAL, (self.name, cost))
+        database.execute(SPEND, (self._account, key, cost))
+        database.execute(TOTAL, (self._account, cost))
 
     def _has_room(self, worst: float) -> bool:
         return self.spent + self.set_aside + worst <= self.budget.cap + ROUNDING
@@ -141,4 +187,4 @@ class Purse:
     def _refused(self) -> Leave:
         """Say whether room may come: from calls under way, here or in another build that lives."""
         pending = "SELECT 1 FROM calls WHERE budget = ? AND owner != '' LIMIT 1"
-        return Leave.WAIT if self._ledger.database.execute(pending, (self.name,)).fetchone() else Leave.NO
+        return Leave.WAIT if self._ledger.database.execute(pending, (self._account,)).fetchone() else Leave.NO

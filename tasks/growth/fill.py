@@ -14,7 +14,7 @@ from tasks.growth.asking import Ask, Asker
 from tasks.growth.prompting import formed, request, unrepeated
 from tasks.growth.reading import Refused, Unpaid, json_in, whole
 from tasks.growth.strategy import CompletingStep, Row, made_by, schema_step_faults
-from tasks.growth.structure import fitted, written
+from tasks.growth.structure import fitted, shared, written
 from tasks.step import Context, Names
 from tasks.store.keys import draw
 
@@ -86,8 +86,9 @@ class Fill(CompletingStep):
         found, emptied = await self._found(row, values, missing, ask, context)
         filled = {name: found[name] for name in missing if found.get(name) is not None}
         told = {"imputed": [*(row["imputed"] or []), *filled], "emptied": ", ".join(emptied) or None}
-        written_by = {"generator": made_by(self)} if filled and (self.record or "output" in filled) else {}
-        return row | told | written_by | self._written(values, filled)
+        changed = self._written(values, filled)
+        written_by = {"generator": made_by(self)} if "output" in changed else {}
+        return row | told | written_by | changed
 
     def _written(self, values: Mapping[str, Any], filled: Mapping[str, Any]) -> Row:
         """Give the columns that change."""
@@ -128,7 +129,8 @@ class Fill(CompletingStep):
             return {name: row.get(name) or None for name in self.fields or ()}
         try:
             held = json.loads(row[self.record] or "{}")
-        except ValueError:
+            written(held).encode()
+        except (ValueError, RecursionError):
             held = None
         if not isinstance(held, dict):
             if readable:
@@ -162,7 +164,8 @@ class Fill(CompletingStep):
         """Give the form of an answer: the missing fields, each of which may be null."""
         properties = (self.schema_ or {}).get("properties", {})
         forms = {name: {"anyOf": [properties[name], {"type": "null"}]} if name in properties else VALUE for name in missing}
-        return {"type": "object", "properties": forms, "required": list(missing), "additionalProperties": False}
+        form = {"type": "object", "properties": forms, "required": list(missing), "additionalProperties": False}
+        return form | shared(self.schema_ or {})
 
 
 def _known(values: Mapping[str, Any], row: Row) -> list[str]:

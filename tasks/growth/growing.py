@@ -63,8 +63,9 @@ class Lot:
         return [row for row in self.seeds if is_human(row)] or self.seeds
 
     def made(self) -> list[Row]:
-        """Give the children of earlier lots."""
-        return [row for outcome in self.history for row in outcome.made if isinstance(row, dict)]
+        """Give the children of earlier lots that are of the split of these seeds."""
+        own = self.seeds[0].get("split")
+        return [row for outcome in self.history for row in outcome.made if isinstance(row, dict) and row.get("split") == own]
 
     def drawn(self, rows: Sequence[Row], count: int, about: str, context: Context) -> list[Row]:
         """Draw rows by hash: the same for the same lot, whatever else is asked."""

@@ -1,8 +1,7 @@
 """Growing in rounds: which lots come next, which candidates are accepted, and when it ends."""
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from tasks.clients.llm import NO_ROOM
 from tasks.growth.asking import Asker, together
@@ -10,7 +9,7 @@ from tasks.growth.diversity import diversity
 from tasks.growth.engine import Grown
 from tasks.growth.growing import ROUND, GrowingStep, Lot, Outcome
 from tasks.growth.judging import judged, verdict
-from tasks.growth.novelty import Novelty, Sketches
+from tasks.growth.novelty import Novelty, Sides, Sketches
 from tasks.growth.reading import Refused, Unpaid
 from tasks.growth.strategy import Row, is_human
 from tasks.step import Context
@@ -32,6 +31,12 @@ async def grow(step: GrowingStep, rows: Sequence[Row], asking: Asker, context: C
     return herd.finished()
 
 
+def room_for(step: GrowingStep, rows: Sequence[Row]) -> int:
+    """Give how many rows may be grown for so many human ones, besides those that models made before."""
+    human = sum(is_human(row) for row in rows)
+    return int(step.accept.ratio * human) - (len(rows) - human)
+
+
 class _Herd:
     """The state of growing."""
 
@@ -40,11 +45,10 @@ class _Herd:
         self._rows = rows
         self._depths = _depths(rows)
         self._seeds = [row for row in rows if self._is_seed(row)]
-        self._human = sum(is_human(row) for row in rows)
-        self._made_before = len(rows) - self._human
+        self._room = room_for(step, rows)
         self._pool = Novelty(str(row["input"]) for row in rows)
         self._pairs = Sketches(_both(row) for row in rows)
-        self._sides = _Sides(rows)
+        self._sides = Sides(rows)
         self._quotas = _Quotas(step.cells(context))
         self._lately: deque[float] = deque(maxlen=LAST)
         self._history: dict[int, list[Outcome]] = defaultdict(list)
@@ -62,7 +66,7 @@ class _Herd:
 
     async def round(self) -> None:
         """Make some lots at once; no more than there are rows missing."""
-        allowed = int(self._step.accept.ratio * self._human) - self._made_before - len(self.grown.rows)
+        allowed = self._room - len(self.grown.rows)
         if allowed <= 0:
             self.grown.partial = f"{self._step.accept.ratio:g} rows of models for each human one (accept.ratio)"
             return
@@ -177,12 +181,20 @@ class _Quotas:
         return all(self._in_vain[cell] >= self._most_in_vain for cell in range(len(self.cells)))
 
     def next(self, count: int) -> list[tuple[int, int]]:
-        """Give the cells of the next lots, and the numbers of the lots in them."""
+        """Give the cells of the next lots, and the numbers of the lots in them.
+
+        What lots have seen of earlier ones must not depend on how many were asked for at once: where one would see those
+        that are asked now, it waits for the next round.
+        """
         hoped = Counter(self._accepted)
-        lots = []
+        lots: list[tuple[int, int]] = []
+        first: dict[int, int] = {}
         for _ in range(count):
             live = [cell for cell in range(len(self.cells)) if self._in_vain[cell] < self._most_in_vain]
             cell = min(live, key=lambda cell: (hoped[cell], self._asked[cell], cell))
+            block = self._asked[cell] // ROUND
+            if first.setdefault(cell, block) != block:
+                break
             lots.append((cell, self._asked[cell]))
             hoped[cell] += 1
             self._asked[cell] += 1
@@ -196,21 +208,6 @@ class _Quotas:
     def told(self) -> dict[str, int]:
         """Give the accepted rows by cell."""
         return {" · ".join(self.cells[cell].values()): count for cell, count in sorted(self._accepted.items())}
-
-
-class _Sides:
-    """Tells children that are nearer to a seed of another split than to any of their own."""
-
-    def __init__(self, rows: Iterable[Row]) -> None:
-        texts: dict[Any, list[str]] = defaultdict(list)
-        for row in rows:
-            texts[row.get("split")].append(str(row["input"]))
-        self._pools = {split: Novelty(held) for split, held in texts.items()}
-
-    def strays(self, row: Row) -> bool:
-        """Tell whether a child is nearer to another split."""
-        own = self._pools[row.get("split")].of(row["input"])
-        return any(pool.of(row["input"]) < own for split, pool in self._pools.items() if split != row.get("split"))
 
 
 def _both(row: Row) -> str:

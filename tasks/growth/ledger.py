@@ -24,6 +24,8 @@ from tasks.clients.model import Answer, Model, Request
 from tasks.store.keys import canonical, digest
 from tasks.store.place import Place
 
+MOST = 10_000
+"""Answers of one segment."""
 SEGMENT, SEGMENT_SECONDS = 50, 5.0
 """Answers after which, or seconds after the last segment, the next one is written."""
 WAIT_SECONDS = 60.0
@@ -36,6 +38,7 @@ CREATE TABLE IF NOT EXISTS segments (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS spent (budget TEXT, key TEXT, cost REAL NOT NULL, PRIMARY KEY (budget, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS totals (budget TEXT PRIMARY KEY, cost REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS batches (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS gathered (budget TEXT, key TEXT, call INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS calls (budget TEXT, key TEXT, owner TEXT, worst REAL NOT NULL, sent INTEGER NOT NULL);
 """
 
@@ -111,9 +114,15 @@ class Ledger:
     def share(self, *, last: bool = False) -> None:
         """Write the answers that no segment holds to the store, when there are enough of them or it is time."""
         late = last or time.monotonic() - self._told > SEGMENT_SECONDS
-        rows = self.database.execute("SELECT key, line FROM answers WHERE sent = 0 ORDER BY key LIMIT 10000").fetchall()
-        if not rows or (len(rows) < SEGMENT and not late):
-            return
+        while True:
+            rows = self.database.execute("SELECT key, line FROM answers WHERE sent = 0 ORDER BY key LIMIT ?", (MOST,)).fetchall()
+            if rows and (late or len(rows) >= SEGMENT):
+                self._send(rows)
+            if len(rows) < MOST:
+                return
+
+    def _send(self, rows: list[tuple[str, bytes]]) -> None:
+        """Write a segment, and note that it is there."""
         data = b"".join(line + b"\n" for _, line in rows)
         name = f"segments/{digest(data.decode())[:32]}.jsonl"
         self._place.put_bytes(name, data)

@@ -1,8 +1,9 @@
 """How new a text is beside those that are there: ROUGE-L, exactly and fast, and MinHash for whole pairs."""
 
 import zlib
-from collections.abc import Iterable
-from typing import TypeVar
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +72,21 @@ def _lettered(words: Iterable[int]) -> str:
 def _roomy(held: Held, count: int) -> Held:
     """Give an array with room for so many values."""
     return held if count <= len(held) else np.concatenate([held, np.zeros(max(len(held), count - len(held)), held.dtype)])
+
+
+class Sides:
+    """Tells children that are nearer to a seed of another split than to any of their own."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        texts: dict[Any, list[str]] = defaultdict(list)
+        for row in rows:
+            texts[row.get("split")].append(str(row["input"]))
+        self._pools = {split: Novelty(held) for split, held in texts.items()}
+
+    def strays(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether a child is nearer to another split."""
+        own = self._pools[row.get("split")].of(row["input"])
+        return any(pool.of(row["input"]) < own for split, pool in self._pools.items() if split != row.get("split"))
 
 
 class Sketches:

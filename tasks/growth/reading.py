@@ -1,11 +1,13 @@
 """How answers are read: what was cut, broken or besides the form is refused by name, and asked for once more where that helps."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from tasks.clients.completions import sound
 from tasks.clients.llm import FILTERED
 from tasks.clients.model import Answer, Request
 
@@ -53,7 +55,7 @@ def json_in(text: str) -> dict[str, Any]:
     """Read the JSON object of an answer, fenced or among words, its syntax mended where it is broken; Refused where there is none."""
     start, end = text.find("{"), text.rfind("}")
     try:
-        value = json.loads(text[start : end + 1])
+        value = _sound(json.loads(text[start : end + 1]))
     except (ValueError, RecursionError):
         value = _mended(text[start:]) if start >= 0 else None
     if not isinstance(value, dict) or not value:
@@ -66,9 +68,20 @@ def _mended(text: str) -> Any:
     import json_repair
 
     try:
-        return json_repair.loads(text)
+        return _sound(json_repair.loads(text))
     except (ValueError, RecursionError):
         return None
+
+
+def _sound(value: Any) -> Any:
+    """Give a value that can be written again: no number that is none, no half of a surrogate pair."""
+    if isinstance(value, str):
+        return sound(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {sound(str(name)): _sound(held) for name, held in value.items()}
+    return [_sound(held) for held in value] if isinstance(value, list) else value
 
 
 def text_of(value: Mapping[str, Any], name: str) -> str:

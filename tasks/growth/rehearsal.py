@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tasks.clients.model import Answer, Model, Request, most_tokens
+from tasks.clients.model import Answer, Model, Request, bulk
 from tasks.growth.asking import COSTS, Read
 from tasks.growth.engine import Grown, complete
 from tasks.growth.growing import GrowingStep
-from tasks.growth.herd import grow
+from tasks.growth.herd import grow, room_for
 from tasks.growth.ledger import Ledger, request_key
 from tasks.growth.reading import Refused, Unpaid, once_more
 from tasks.growth.strategy import CompletingStep, ModelStep, Row
@@ -23,8 +23,8 @@ BLIND_SPREAD = 3.0
 """The same for growing where too few rows were grown to tell what one costs."""
 ENOUGH = 5
 """Answers, or rows, from which others are judged."""
-SHARE = 0.45
-"""Tokens of a question as a share of their bound, where no answer tells: about one for four and a half bytes of English."""
+SHARE = 0.4
+"""Tokens of a question as a share of its weight, where no answer tells: about one for four and a half bytes of English."""
 SECONDS, TOKENS_A_SECOND = 0.7, 60.0
 """What an answer takes, and how fast it is written, where none tells."""
 CALLS_A_ROW, OUTPUT_TOKENS = 1.3, 220
@@ -76,10 +76,11 @@ class Rehearsal:
         self.unpaid = False
         self.answers: list[Answer] = []
         """What the ledger answered."""
-        self.bounds: list[float] = []
-        """The most tokens of each question that it answered."""
+        self.weights: list[float] = []
+        """The weight of each question that it answered."""
         self.missing: list[tuple[str, Request]] = []
-        """What it lacks, with the name of the model; of the calls that follow on one another the first."""
+        """What it lacks, once each, with the name of the model; of the calls that follow on one another the first."""
+        self._lacking: set[str] = set()
 
     @property
     def failures(self) -> Counter[str]:
@@ -95,13 +96,12 @@ class Rehearsal:
         name = model or self._first
         tried: set[str] = set()
         while True:
-            answer = self._ledger.get(request_key(name, self._models[name], request)) if self._ledger else None
+            key = request_key(name, self._models[name], request)
+            answer = self._ledger.get(key) if self._ledger else None
             if answer is None:
-                self.missing.append((name, request))
-                self.unpaid = True
-                raise Unpaid
+                raise self._lacks(key, name, request)
             self.answers.append(answer)
-            self.bounds.append(most_tokens(request.messages))
+            self.weights.append(bulk(request.messages).weight)
             try:
                 return read(answer, "told" in tried)
             except Refused as refused:
@@ -111,11 +111,19 @@ class Rehearsal:
                 tried.add(str(refused.again))
                 request = again
 
+    def _lacks(self, key: str, name: str, request: Request) -> Unpaid:
+        """Note what is missing; whoever else asks the same waits for one answer."""
+        if key not in self._lacking:
+            self._lacking.add(key)
+            self.missing.append((name, request))
+        self.unpaid = True
+        return Unpaid()
+
     @property
     def share(self) -> float:
-        """The tokens of questions as a share of their bound."""
+        """The tokens of questions as a share of their weight."""
         seen = len(self.answers) >= ENOUGH
-        return max(sum(answer.input_tokens for answer in self.answers) / max(sum(self.bounds), 1), 0.01) if seen else SHARE
+        return max(sum(answer.input_tokens for answer in self.answers) / max(sum(self.weights), 1), 0.01) if seen else SHARE
 
     def output(self, expected: float) -> float:
         """Give the tokens of an answer: of those that there are, or else as expected."""
@@ -123,8 +131,8 @@ class Rehearsal:
 
     def input(self) -> float:
         """Give the tokens of a question."""
-        bounds = [most_tokens(request.messages) for _, request in self.missing] or self.bounds
-        return self.share * sum(bounds) / max(len(bounds), 1)
+        weights = [bulk(request.messages).weight for _, request in self.missing] or self.weights
+        return self.share * sum(weights) / max(len(weights), 1)
 
     def seconds(self, output: float) -> float:
         """Give what an answer takes."""
@@ -136,7 +144,7 @@ async def rehearse(step: ModelStep, rows: Sequence[Row], asking: Rehearsal, cont
     """Estimate what a step would ask of these rows."""
     if isinstance(step, GrowingStep):
         grown = await grow(step, rows, asking, context)
-        return _growing(step, grown, asking)
+        return _growing(step, grown, asking, allowed=room_for(step, rows))
     assert isinstance(step, CompletingStep)
     grown = await complete(step, rows, asking, context)
     calls = _calls(step, grown, asking)
@@ -151,12 +159,15 @@ def _calls(step: CompletingStep, grown: Grown, asking: Rehearsal) -> int:
     return len(asking.missing) + stopped * (step.calls - 1) - begun
 
 
-def _growing(step: GrowingStep, grown: Grown, asking: Rehearsal) -> Estimate:
-    """Estimate by what the rows cost that are there; without them, by what is usual."""
+def _growing(step: GrowingStep, grown: Grown, asking: Rehearsal, allowed: int) -> Estimate:
+    """Estimate by what the rows cost that are there; without them, by what is usual.
+
+    Growing that has ended for another reason than an answer that is missing asks for nothing more.
+    """
     accepted, known = len(grown.rows), len(asking.answers)
     tells = accepted >= ENOUGH
     a_row = known / accepted if tells else (CALLS_A_ROW / step.each + (1 if step.accept.judge else 0))
-    missing = max(step.rows - accepted, 0)
+    missing = max(min(step.rows, allowed) - accepted, 0) if asking.unpaid else 0
     spread = SPREAD if tells else BLIND_SPREAD
     calls = Span(max(missing * a_row / spread, math.ceil(missing / step.each) if tells else 0), missing * a_row * spread)
     return _estimate(step, asking, calls, asking.output(min(OUTPUT_TOKENS * step.each, step.max_tokens)), spread, missing * a_row)

@@ -38,7 +38,7 @@ class SelfInstruct(GrowingStep):
 
     async def candidates(self, lot: Lot, ask: Ask, context: Context) -> Sequence[Row | Refused]:
         """Show eight examples, drawn by hash, and ask for a ninth."""
-        made = lot.drawn(lot.made(), MADE_SHOTS, "made", context)
+        made = lot.drawn(self._young(lot.made()), MADE_SHOTS, "made", context)
         human = lot.drawn(lot.humans, HUMAN_SHOTS + MADE_SHOTS - len(made), "human", context)
         shots = [{"input": row["input"], "output": row["output"]} for row in (*human, *made)]
         told = self.told(context)
@@ -48,4 +48,11 @@ class SelfInstruct(GrowingStep):
         words = len(str(texts["input"]).split())
         if not MIN_WORDS < words <= MAX_WORDS:
             raise Refused("too short" if words <= MIN_WORDS else "too long")
-        return [self.child(lot, human, context, texts)]
+        return [self.child(lot, [*human, *made], context, texts)]
+
+    def _young(self, made: Sequence[Row]) -> list[Row]:
+        """Give those of which a child is no more generations from a human than it may be."""
+        depths: dict[str, int] = {}
+        for row in made:
+            depths[row["id"]] = 1 + max(depths.get(parent, 0) for parent in row["parents"])
+        return [row for row in made if depths[row["id"]] < self.accept.depth]

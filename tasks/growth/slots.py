@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from tasks.frames import PAIRS, Kind
+from tasks.growth.novelty import Sides
 from tasks.growth.strategy import licences
 from tasks.step import Context, Family, Names, Step
 from tasks.store.keys import draw
@@ -77,8 +78,10 @@ class Slots(Step):
         known = {" ".join(str(row["input"]).split()) for row in rows}
         found = [child for split, held in by_split.items() for child in _children(learnt[split], held, known, context)]
         ranked = sorted(found, key=lambda child: draw(context.seed, context.step, "child", child["input"]))
-        unique = list({child["input"]: child for child in ranked}.values())[: self.rows]
-        made = [row | {"id": f"{row['parents'][0]}/{context.step}#{number}"} for number, row in enumerate(unique)]
+        sides = Sides(rows)
+        unique = {child["input"]: child for child in ranked}.values()
+        kept = list(itertools.islice((child for child in unique if not sides.strays(child)), self.rows))
+        made = [row | {"id": f"{row['parents'][0]}/{context.step}#{number}"} for number, row in enumerate(kept)]
         return made, sum(map(len, learnt.values()))
 
 

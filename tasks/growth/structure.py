@@ -1,13 +1,14 @@
 """The form of outputs: a JSON Schema in the recipe, what answers are checked by, and what becomes of one bad field."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
-
-import orjson
 
 from tasks.errors import Fault
 from tasks.growth.reading import Refused
 
+SHARED = ("$defs", "definitions")
+"""Keys of a schema under which its parts find what they refer to."""
 PAIR: dict[str, Any] = {
     "type": "object",
     "properties": {"input": {"type": "string"}, "output": {"type": "string"}},
@@ -32,7 +33,15 @@ def schema_faults(place: str, schema: Mapping[str, Any]) -> list[Fault]:
 
 def paired(schema: Mapping[str, Any] | None) -> dict[str, Any]:
     """Give the schema of an answer that is a pair, its output of the form given."""
-    return PAIR if schema is None else {**PAIR, "properties": {**PAIR["properties"], "output": dict(schema)}}
+    if schema is None:
+        return PAIR
+    own = {name: held for name, held in schema.items() if name not in SHARED}
+    return {**PAIR, "properties": {**PAIR["properties"], "output": own}, **shared(schema)}
+
+
+def shared(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the definitions that a schema's parts refer to: they stand at the top, whatever is made of the parts."""
+    return {name: schema[name] for name in SHARED if name in schema}
 
 
 def wrongs(value: object, schema: Mapping[str, Any]) -> dict[str, str]:
@@ -72,5 +81,5 @@ def _emptied(value: Mapping[str, Any], wrong: Mapping[str, str], schema: Mapping
 
 
 def written(value: object) -> str:
-    """Write an object as an output's text."""
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    """Write an object as an output's text, numbers of any size as they are; ValueError where JSON cannot hold one."""
+    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)

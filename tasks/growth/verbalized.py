@@ -11,6 +11,7 @@ from tasks.growth.growing import GrowingStep, Lot
 from tasks.growth.prompting import request, unrepeated
 from tasks.growth.reading import Refused, json_in, number_of, whole
 from tasks.growth.strategy import Row
+from tasks.growth.structure import SHARED, shared
 from tasks.step import Context
 
 SHOTS = 4
@@ -50,7 +51,7 @@ class Verbalized(GrowingStep):
     @property
     def form(self) -> dict[str, Any]:
         """A list of pairs with probabilities."""
-        pair = super().form
+        pair = {name: held for name, held in super().form.items() if name not in SHARED}
         properties = {**pair["properties"], "probability": {"type": "number", "minimum": 0, "maximum": 1}}
         item = {**pair, "properties": properties, "required": [*pair["required"], "probability"]}
         return {
@@ -58,6 +59,7 @@ class Verbalized(GrowingStep):
             "properties": {"examples": {"type": "array", "items": item, "minItems": 1}},
             "required": ["examples"],
             "additionalProperties": False,
+            **shared(self.schema_ or {}),
         }
 
     async def candidates(self, lot: Lot, ask: Ask, context: Context) -> Sequence[Row | Refused]:

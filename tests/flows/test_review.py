@@ -110,6 +110,49 @@ def test_edits_of_an_earlier_wording_are_refused(rows: list[dict[str, str]], tmp
         build("r.yaml")
 
 
+def test_a_second_round_of_reading_keeps_what_the_first_corrected(rows: list[dict[str, str]], tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(RECIPE.replace(" LAYOUT", ""))
+
+    def read(**marks: dict[str, str]) -> dict[str, dict[str, Any]]:
+        """Mark rows by their numbers in the file, carry the marks out, and give the rows of the next build."""
+        assert main(["export", "data/faq", "--to", "review.csv"]) == 0
+        out = sheet(tmp_path / "review.csv")
+        by = {row["question"]: number for number, row in enumerate(out)}
+        marked(tmp_path / "review.csv", out, **{f"n{by[rows[int(name[1:])]['input']]}": mark for name, mark in marks.items()})
+        assert main(["import", "data/faq", "review.csv"]) == 0
+        return {row["input"]: row for row in build("r.yaml").train.collect().to_dicts()}
+
+    build("r.yaml")
+    read(n0={"better_answer": "First."}, n1={"better_answer": "First."}, n2={"better_answer": "First."}, n3={"right": "yes"})
+    held = read(n0={"right": "yes"}, n1={"better_answer": "Second."}, n2={"right": "no"}, n3={"better_answer": "Late."})
+    told = [(held[rows[n]["input"]]["output"], held[rows[n]["input"]]["reviewed"]) for n in (0, 1, 3)]
+    assert told == [("First.", "edited"), ("Second.", "edited"), ("Late.", "edited")]
+    assert held[rows[1]["input"]]["rejected"] == rows[1]["output"]
+    assert rows[2]["input"] not in held
+    held = read(n1={"better_answer": "Third."})
+    assert held[rows[1]["input"]]["output"] == "Third."
+
+
+def test_separators_of_lines_inside_a_text_and_long_texts_are_no_ends(rows: list[dict[str, str]], tmp_path: Path) -> None:
+    better = "One\u2028two\u2029three\u0085four\x0bfive"
+    long = "word " * 60_000
+    (tmp_path / "r.yaml").write_text(RECIPE.replace(" LAYOUT", ""))
+    build("r.yaml")
+    for name in ("review.csv", "review.jsonl"):
+        assert main(["export", "data/faq", "--to", name]) == 0
+    out = sheet(tmp_path / "review.csv")
+    marked(tmp_path / "review.csv", out, n0={"better_answer": better}, n1={"better_answer": long})
+    assert main(["import", "data/faq", "review.csv"]) == 0
+    told = [json.loads(line) for line in (tmp_path / "review.jsonl").read_text(encoding="utf-8").split("\n") if line]
+    told[2]["better_answer"] = better
+    (tmp_path / "review.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in told), encoding="utf-8")
+    assert main(["import", "data/faq", "review.jsonl"]) == 0
+    held = {row["input"]: row["output"] for row in build("r.yaml").train.collect().to_dicts()}
+    assert held[out[0]["question"]] == better
+    assert held[out[1]["question"]] == long
+    assert held[told[2]["question"]] == better
+
+
 def test_a_sample_looks_where_judge_and_novelty_disagree() -> None:
     words = prose(0, 1).split()
     rows: list[dict[str, Any]] = [{"id": "h", "generator": "human", "question": " ".join(words), "answer": "a", "score": 5.0}]

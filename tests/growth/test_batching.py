@@ -75,11 +75,11 @@ def test_what_a_batch_does_not_answer_is_asked_live(tmp_path: Path, fate: str, l
 
 def test_a_batch_goes_as_far_as_the_budget(tmp_path: Path) -> None:
     with batch_service(answer) as service:
-        dataset = build(written(tmp_path, service, rows=20, budget=1000), sets=("steps.pairs.max_tokens=16", "steps.pairs.curate=0"))
+        dataset = build(written(tmp_path, service, rows=60, budget=3000), sets=("steps.pairs.max_tokens=16", "steps.pairs.curate=0"))
         assert 1 <= len(asked_of(service, 0)) < 10
         assert "budget reached" in dataset.summary["partial"][0]
         answered = sum(len(asked_of(service, number)) for number in range(len(service.batches))) + len(service.live)
-        assert 0.8 * 1000 <= answered * 90 <= 1000
+        assert 0.8 * 3000 <= answered * 90 <= 3000
 
 
 def test_a_build_that_was_killed_while_its_batch_waited_sends_it_once(tmp_path: Path) -> None:

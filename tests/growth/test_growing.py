@@ -316,12 +316,12 @@ def test_segments_that_are_gone_from_the_store_are_written_again(tmp_path: Path)
 def test_a_call_that_may_have_been_billed_is_sent_again_only_where_there_is_room() -> None:
     import asyncio
 
-    from tasks.clients.llm import Endpoint
+    from tasks.clients.llm import Attempts, Endpoint
 
     async def ask(held: Endpoint, *, room: bool) -> Answer:
         try:
             await held.ask(ASKED)
-            return await held.ask(ASKED, lambda: room)
+            return await held.ask(ASKED, Attempts(lambda: room))
         finally:
             await held.close()
 

@@ -110,6 +110,48 @@ def test_a_plan_of_a_growing_step_holds_after_a_pilot(folder: Path, capsys: pyte
         assert blind["tokens"]["low"] <= server.tokens <= blind["tokens"]["high"]
 
 
+def test_equal_questions_are_planned_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [json.loads(line) for line in (folder / "seeds.jsonl").read_text().splitlines()]
+    (folder / "seeds.jsonl").write_text("\n".join(json.dumps(rows[number % 3] | {"note": number}) for number in range(30)))
+    with scripted(answer) as server:
+        written(folder, server, "judge", "{use: judge, model: w, budget: {usd: 1}}")
+        assert planned(capsys)["made"]["estimate"]["calls"] == {"low": 3, "high": 3}
+        build(folder / "r.yaml", out="data")
+        assert len(server.calls) == 3
+
+
+def test_growing_that_will_ask_nothing_is_planned_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with scripted(lambda _: pair()) as server:
+        capped = "{use: self-instruct, model: w, rows: 500, accept: {ratio: 0.5}, budget: {usd: 10}}"
+        written(folder, server, "grown", capped)
+        estimate = planned(capsys)["made"]["estimate"]
+        assert estimate["calls"]["high"] <= 6 * 1.3 * 3 + 1, "no more than six rows may be grown of twelve"
+        build(folder / "r.yaml", out="data")
+        asked = len(server.calls)
+        assert planned(capsys)["made"]["estimate"]["calls"] == {"low": 0, "high": 0}
+        build(folder / "r.yaml", out="data")
+        assert len(server.calls) == asked
+
+
+def test_the_figure_that_is_proposed_has_room_for_one_long_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "long.txt").write_text("\n".join(prose(number) for number in range(60)))
+    recipe = """
+name: r
+models: {{w: {{model: m, url: "{url}"}}}}
+steps:
+  notes: {{use: files, path: "notes/*.txt"}}
+  pairs: {{use: backtranslate, model: w{more}}}
+  dataset: {{use: write}}
+"""
+    with scripted(lambda _: "Tell me a story.") as server:
+        (tmp_path / "r.yaml").write_text(recipe.format(url=server.url, more=""))
+        assert main([str(tmp_path / "r.yaml"), "--runner", "direct"]) == 2
+        figure = capsys.readouterr().err.rsplit("`budget: {tokens: ", 1)[1].split("}")[0]
+        (tmp_path / "r.yaml").write_text(recipe.format(url=server.url, more=f", budget: {{tokens: {figure}}}"))
+        assert main([str(tmp_path / "r.yaml"), "--runner", "direct"]) == 0
+
+
 def test_a_missing_budget_is_refused_with_a_figure(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with scripted(answer) as server:
         written(folder, server, "judge", "{use: judge, model: w}")

@@ -49,6 +49,16 @@ def test_seeds_without_a_template_make_nothing(texts: list[str]) -> None:
     assert Slots(rows=5).make(rows(*SEEDS, private=True), Context("asked")) == ([], 0)
 
 
+def test_children_that_are_nearer_to_another_split_are_not_made() -> None:
+    train = rows("How do I get wine out of silk?", "How do I get ink out of wool?", split="train")
+    (held,) = rows("How do I get wine out of wool? Thanks!", split="test")
+    step = Slots(rows=10)
+    alone, _ = step.make(train, Context("asked"))
+    beside, _ = step.make([*train, held | {"id": "t"}], Context("asked"))
+    assert {row["input"] for row in alone} == {"How do I get ink out of silk?", "How do I get wine out of wool?"}
+    assert {row["input"] for row in beside} == {"How do I get ink out of silk?"}
+
+
 def test_children_are_answered_and_stay_in_their_split(tmp_path: Path) -> None:
     texts = [
         f"How do I get a stain of {stain} out of {thing}?"

@@ -201,6 +201,53 @@ def test_children_stay_in_their_split_and_strays_are_dropped(seeds: list[dict[st
     assert not any(row["input"].split()[:3] == text.split()[:3] for row in children(dataset) for text in held)
 
 
+def test_what_is_made_of_one_split_is_shown_to_no_other(seeds: list[dict[str, str]]) -> None:
+    with scripted(lambda _: pair()) as server:
+        dataset = build(recipe(server.url, "use: self-instruct, rows: 150, grow: [train, validation]", "validation: 4, test: 2"))
+        shown = [{example["input"] for example in call.data["examples"]} for call in server.calls]
+    splits = {row["input"]: name for name in dataset.published.splits for row in dataset.split(name).collect().to_dicts()}
+    assert all(len({splits[text] for text in examples if text in splits}) == 1 for examples in shown)
+    made = {row["id"]: row for row in children(dataset)}
+    later = [row for row in made.values() if any(parent in made for parent in row["parents"])]
+    assert later, "what was made is shown to later calls, and named among the parents"
+    for row in later:
+        assert {made[parent]["split"] for parent in row["parents"] if parent in made} == {row["split"]}
+
+
+def test_generations_within_a_step_are_counted(seeds: list[dict[str, str]]) -> None:
+    with scripted(lambda _: pair()) as server:
+        dataset = build(recipe(server.url, "use: self-instruct, rows: 130, accept: {depth: 2}"))
+    made = {row["id"]: row for row in children(dataset)}
+    assert any(parent in made for row in made.values() for parent in row["parents"])
+    grandparents = {up for row in made.values() for parent in row["parents"] if parent in made for up in made[parent]["parents"]}
+    assert not grandparents & set(made)
+
+
+@pytest.mark.parametrize("step", ["use: self-instruct, rows: 70", "use: verbalized, rows: 70", "use: evol-instruct, rows: 70"])
+def test_another_threshold_in_growing_pays_nothing_again(seeds: list[dict[str, str]], step: str, tmp_path: Path) -> None:
+    """Rounds are cut differently where fewer candidates are accepted; what a lot has seen of earlier ones must not depend on it."""
+
+    def said(asked: Asked) -> Any:
+        draw = random.Random(json.dumps(asked.body, sort_keys=True))
+        source, output = (" ".join(draw.choice(WORDS) for _ in range(12)) for _ in range(2))
+        one = {"input": seeds[0]["input"] if draw.random() < 0.3 else source, "output": output}
+        return (
+            {"examples": [{**one, "probability": 0.05}]}
+            if "probabilit" in asked.told
+            else one
+            if "examples" in asked.data
+            else one["input"]
+        )
+
+    with scripted(said) as server:
+        build(recipe(server.url, f"{step}, accept: {{novelty: 0.3, mean: 0}}"))
+        first = [json.dumps(call.body, sort_keys=True) for call in server.calls]
+        build(recipe(server.url, f"{step}, accept: {{novelty: 0.0, mean: 0}}"), work="elsewhere", ledger=str(tmp_path / "new"))
+        second = [json.dumps(call.body, sort_keys=True) for call in server.calls[len(first) :]]
+    assert len(second) > 60
+    assert set(second) <= set(first)
+
+
 def test_a_judge_inside_the_loop_lets_only_good_rows_count(seeds: list[dict[str, str]]) -> None:
     def answer(asked: Asked) -> Any:
         if asked.body["model"] == "c":

@@ -14,7 +14,7 @@ from tests.services.scripted import Asked, read
 
 @dataclass
 class Service:
-    """What the service holds, and what it does to the next batch: `completed`, `errors`, `expired` or `waits`."""
+    """What the service holds, and what it does to the next batch: `completed`, `errors`, `expired`, `waits`, or `refused`."""
 
     url: str = ""
     fate: str = "completed"
@@ -105,6 +105,8 @@ def batch_service(answer: Callable[[Asked], Any]) -> Iterator[Service]:
                 if self.path == "/v1/files":
                     boundary = self.headers["Content-Type"].partition("boundary=")[2].encode()
                     self._send(taken(service, data, boundary))
+                elif self.path == "/v1/batches" and service.fate == "refused":
+                    self._send({"error": {"message": "no batches for you"}}, 400)
                 elif self.path == "/v1/batches":
                     self._send(shown(begun(service, json.loads(data))))
                 else:
@@ -112,9 +114,9 @@ def batch_service(answer: Callable[[Asked], Any]) -> Iterator[Service]:
                     service.live.append(asked)
                     self._send(completion(json.dumps(answer(asked))))
 
-        def _send(self, value: Any) -> None:
+        def _send(self, value: Any, status: int = 200) -> None:
             data = value if isinstance(value, bytes) else json.dumps(value).encode()
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Type", "application/json" if not isinstance(value, bytes) else "application/octet-stream")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

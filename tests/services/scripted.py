@@ -18,6 +18,15 @@ class Asked:
     body: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Failed:
+    """An answer that is none: its status, what it complains of, and its headers."""
+
+    status: int
+    message: str = "no"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass
 class Scripted:
     """A running server: its address and what it was asked."""
@@ -39,7 +48,7 @@ def read(body: dict[str, Any]) -> Asked:
 
 @contextmanager
 def scripted(answer: Callable[[Asked], Any]) -> Iterator[Scripted]:
-    """Serve: what `answer` gives is the text, JSON of it where it is no text, or an HTTP status where it is a number.
+    """Serve: what `answer` gives is the text, JSON of it where it is no text, or an HTTP status where it is a number or `Failed`.
 
     In a pair the finish reason stands before it.
     """
@@ -58,7 +67,8 @@ def scripted(answer: Callable[[Asked], Any]) -> Iterator[Scripted]:
                 held.calls.append(asked)
                 said = answer(asked)
             finish, said = said if isinstance(said, tuple) else ("stop", said)
-            status = said if isinstance(said, int) else 200
+            failed = said if isinstance(said, Failed) else Failed(said) if isinstance(said, int) else Failed(200)
+            said = "" if isinstance(said, Failed) else said
             text = said if isinstance(said, str) else json.dumps(said)
             message = {"role": "assistant", "content": text}
             said_in = sum(len(turn["content"]) // 4 + 4 for turn in asked.body["messages"])
@@ -71,8 +81,10 @@ def scripted(answer: Callable[[Asked], Any]) -> Iterator[Scripted]:
                 "choices": [{"index": 0, "finish_reason": finish, "message": message}],
                 "usage": {"prompt_tokens": said_in, "completion_tokens": len(text) // 4 + 1, "total_tokens": said_in + len(text) // 4 + 1},
             }
-            data = json.dumps(value if status == 200 else {"error": {"message": "no"}}).encode()
-            self.send_response(status)
+            data = json.dumps(value if failed.status == 200 else {"error": {"message": failed.message}}).encode()
+            self.send_response(failed.status)
+            for name, told in failed.headers.items():
+                self.send_header(name, told)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

@@ -88,12 +88,8 @@ class Answer(CompletingStep):
         long, short = (estimate([{"content": text}]) if text else 0 for text in (context.files["prompt"], self.keep))
         saved = max(long - short, 0)
         price = asking.model(self.model).usd(saved, 0)
-        cost = self.training_usd + asking.cost["usd"]
+        cost = self.training_usd + asking.worth
         calls = int(cost / price) + 1 if price else None
-        pays = (
-            f"; at {self.training_usd + asking.cost['usd']:.2f} dollars for data and training it pays after {calls:,} calls"
-            if calls
-            else ""
-        )
+        pays = f"; at {cost:.2f} dollars for data and training it pays after {calls:,} calls" if calls else ""
         told = {"tokens_saved_per_call": saved, "pays_after_calls": calls}
         return {"saves": told, "warned": [f"about {saved:,} tokens of prompt less in each call{pays}"]}

@@ -44,6 +44,7 @@ class Asker(Ask, Protocol):
     """What the engine asks by: an `Asking`, or a rehearsal that sends nothing."""
 
     cost: dict[str, float]
+    worth: float
     unpaid: bool
 
     @property
@@ -67,6 +68,8 @@ class Asking:
         self._slots = asyncio.Semaphore(endpoints[first].concurrency)
         self._settled = asyncio.Event()
         self.cost: dict[str, float] = dict.fromkeys(COSTS, 0)
+        self.worth = 0.0
+        """Dollars that all answers cost that were used, those of earlier builds too."""
         self._misread: Counter[str] = Counter()
         self.unpaid = False
         """Whether the budget had no room for a call."""
@@ -131,6 +134,7 @@ class Asking:
         if answer is not None:
             self._purse.known(key, endpoint.model, answer)
             self.cost["cached"] += 1
+            self.worth += endpoint.model.usd(answer.input_tokens, answer.output_tokens)
         return answer
 
     async def _changed(self) -> None:
@@ -164,7 +168,9 @@ class Asking:
             self.cost["requests"] += 1
             self.cost["input_tokens"] += answer.input_tokens
             self.cost["output_tokens"] += answer.output_tokens
-            self.cost["usd"] += endpoint.model.usd(answer.input_tokens, answer.output_tokens)
+            usd = endpoint.model.usd(answer.input_tokens, answer.output_tokens)
+            self.cost["usd"] += usd
+            self.worth += usd
 
 
 def _good(answer: Answer) -> Answer:

@@ -73,6 +73,7 @@ class Rehearsal:
         self._first = first
         self._ledger = ledger
         self.cost: dict[str, float] = dict.fromkeys(COSTS, 0)
+        self.worth = 0.0
         self.unpaid = False
         self.answers: list[Answer] = []
         """What the ledger answered."""

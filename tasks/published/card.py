@@ -6,6 +6,8 @@ from typing import Any
 
 from tasks.markup import write_yaml
 
+SIDES = ("before", "after")
+
 
 def card(
     recipe: Mapping[str, Any],
@@ -24,6 +26,7 @@ def card(
         "`recipe.yaml` beside this file is the whole recipe; `manifest.json` names every file with its hash.\n",
         _table(("step", "kind", "rows in", "rows out", "dropped"), [_step(report) for report in reports]),
         *_checks(reports),
+        *_diversity(reports),
         *(f"## Rows by {about}\n\n" + _table((about, "rows"), sorted(counts.items())) for about, counts in origins.items() if counts),
     ]
     return "\n".join(parts)
@@ -42,6 +45,12 @@ def _checks(reports: Sequence[Mapping[str, Any]]) -> list[str]:
     total = sum(len(report["expectations"]) for report in checked)
     good = f"{total - len(lines)} of {total} expectations hold.\n"
     return [f"## Checks\n\n{good}", *(["\n".join(lines) + "\n"] if lines else [])] if checked else []
+
+
+def _diversity(reports: Sequence[Mapping[str, Any]]) -> list[str]:
+    told = [(report["name"], side, *report["diversity"][side].values()) for report in reports if "diversity" in report for side in SIDES]
+    names = next((tuple(report["diversity"]["before"]) for report in reports if "diversity" in report), ())
+    return ["## Diversity before and after growing\n\n" + _table(("step", "", *names), told)] if told else []
 
 
 def _configs(files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -1,12 +1,13 @@
 """The report of a dataset: one page of HTML that needs no network, no script, and shows every text escaped."""
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tasks.published.bars import bar, bars, said
 from tasks.published.board import STYLE as BOARD
 from tasks.published.board import boarded
 from tasks.published.card import configs_of
+from tasks.published.grown import grown
 from tasks.published.surveys import STYLE, surveyed
 
 _STYLE = """
@@ -34,9 +35,9 @@ def report(
     configs = configs_of(files)
     widest = max([report["rows_out"] for report in reports] + [1])
     parts = [
-        f"<h1>{_said(recipe['name'])}</h1><p>{_said(recipe.get('about') or '')}</p>",
+        f"<h1>{said(recipe['name'])}</h1><p>{said(recipe.get('about') or '')}</p>",
         *(
-            f"<h2>{_said('Splits' if len(configs) == 1 else f'Splits of {name}')}</h2>{_bars(splits, max([*splits.values(), 1]))}"
+            f"<h2>{said('Splits' if len(configs) == 1 else f'Splits of {name}')}</h2>{bars(splits, max([*splits.values(), 1]))}"
             for name, splits in configs.items()
         ),
         "<h2>What each step kept</h2><table><tr><th>step</th><th>kind</th><th>in</th><th>out</th><th></th></tr>",
@@ -44,38 +45,24 @@ def report(
         "</table>",
         *_checks(reports),
         *(part for report in reports if "board" in report for part in boarded(report["name"], report["board"])),
+        *(part for report in reports for part in grown(report)),
         *(part for name, survey in surveys.items() for part in surveyed(name, survey)),
-        *(f"<h2>Rows by {_said(about)}</h2>" + _bars(counts, max([*counts.values(), 1])) for about, counts in origins.items() if counts),
+        *(f"<h2>Rows by {said(about)}</h2>" + bars(counts, max([*counts.values(), 1])) for about, counts in origins.items() if counts),
     ]
     head = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{_said(recipe["name"])}</title><style>{_STYLE}{STYLE}{BOARD}</style>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{said(recipe["name"])}</title><style>{_STYLE}{STYLE}{BOARD}</style>'
     )
     return head + "".join(parts) + "</html>\n"
 
 
 def _checks(reports: Sequence[Mapping[str, Any]]) -> list[str]:
     warned = [told for report in reports for told in report.get("warned", ())]
-    return ["<h2>Checks that did not hold</h2><ul>", *(f"<li>{_said(told)}</li>" for told in warned), "</ul>"] if warned else []
+    return ["<h2>Checks that did not hold</h2><ul>", *(f"<li>{said(told)}</li>" for told in warned), "</ul>"] if warned else []
 
 
 def _step(report: Mapping[str, Any], widest: int) -> str:
     reasons = {**report["dropped"], **{f"skipped: {reason}": count for reason, count in report["skipped"].items()}}
     why = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
-    told = f'<div class="why">{_said(why)}</div>' if why else ""
+    told = f'<div class="why">{said(why)}</div>' if why else ""
     counts = f'<td class="n">{report["rows_in"]:,}</td><td class="n">{report["rows_out"]:,}</td>'
-    return (
-        f"<tr><td>{_said(report['name'])}</td><td>{_said(report['use'])}</td>{counts}<td>{_bar(report['rows_out'], widest)}{told}</td></tr>"
-    )
-
-
-def _bars(counts: Mapping[str, int], widest: int) -> str:
-    rows = (f'<tr><td>{_said(name)}</td><td class="n">{count:,}</td><td>{_bar(count, widest)}</td></tr>' for name, count in counts.items())
-    return f"<table>{''.join(rows)}</table>"
-
-
-def _bar(count: int, widest: int) -> str:
-    return f'<div class="bar"><span style="width:{100 * count // widest}%"></span></div>'
-
-
-def _said(value: object) -> str:
-    return html.escape(str(value))
+    return f"<tr><td>{said(report['name'])}</td><td>{said(report['use'])}</td>{counts}<td>{bar(report['rows_out'], widest)}{told}</td></tr>"

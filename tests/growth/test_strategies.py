@@ -125,6 +125,15 @@ def test_attributes_are_spread_evenly_and_what_is_refused_is_made_up_for(seeds: 
     assert all(len(call.data["examples"]) == 3 for call in server.calls)
 
 
+def test_a_page_shows_cells_with_every_name_escaped(seeds: list[dict[str, str]]) -> None:
+    with scripted(lambda _: pair()) as server:
+        dataset = build(recipe(server.url, "use: attributes, attributes: {tone: [plain, '<b>loud</b>']}, rows: 6"))
+    page = (Path(dataset.url) / "report.html").read_text()
+    assert "Rows of grown by cell" in page
+    assert "&lt;b&gt;loud&lt;/b&gt;" in page
+    assert "<b>loud" not in page
+
+
 def test_each_persona_is_asked_for_as_many(seeds: list[dict[str, str]], tmp_path: Path) -> None:
     (tmp_path / "people.txt").write_text("a retired sailor\n\na nurse on night shift\na retired sailor\n")
     with scripted(lambda asked: pair(asked.data["new"]["persona"])) as server:
@@ -307,7 +316,11 @@ def test_an_output_with_a_schema_is_checked_and_a_bad_field_is_emptied_and_named
 
 def test_diversity_is_told_before_and_after(seeds: list[dict[str, str]]) -> None:
     with scripted(lambda _: pair()) as server:
-        told = report(build(recipe(server.url, "use: self-instruct, rows: 10")))["diversity"]
+        dataset = build(recipe(server.url, "use: self-instruct, rows: 10"))
+    told = report(dataset)["diversity"]
+    page, card = ((Path(dataset.url) / name).read_text() for name in ("report.html", "README.md"))
+    assert "Diversity before and after grown" in page
+    assert all(f"{told[side]['compression_ratio']:g}" in text for side in told for text in (page, card))
     assert set(told["before"]) == set(told["after"]) == {"compression_ratio", "repetition", "distinct_1", "distinct_2"}
     one, many = diversity(["the cat sat on the mat"] * 50), diversity([fresh() for _ in range(50)])
     assert one["compression_ratio"] > many["compression_ratio"]

@@ -18,6 +18,8 @@ from tasks.errors import ModelError, usage
 if TYPE_CHECKING:
     import openai
 
+    from tasks.clients.vendors import Vendor
+
 __all__ = ["Answer", "Endpoint", "Model", "Prices", "Request", "estimate"]
 
 ATTEMPTS = 6
@@ -74,6 +76,7 @@ class Endpoint:
     dearest: float = 0.0
     """The highest tokens of a question that was answered, as a share of its weight."""
     _client: "openai.AsyncOpenAI | None" = None
+    _vendor: "Vendor | None" = None
 
     def worst(self, request: Request) -> tuple[int, int]:
         """Give the most tokens that a question and its answer can have; the form of the answer is part of the question.
@@ -109,7 +112,7 @@ class Endpoint:
     async def _tried(self, send: Callable[[], Awaitable[Answer]], tokens: int, attempts: Attempts) -> Answer:
         import openai
 
-        self.connected()
+        self._connect()
         attempt, rate = 0, self.model.rate
         broken: tuple[type[Exception], ...] = (openai.APIError, *_transport(), TimeoutError, ValueError, AttributeError, TypeError)
         while True:
@@ -175,8 +178,9 @@ class Endpoint:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.close()
+        for client in (self._client, self._vendor):
+            if client is not None:
+                await client.close()
 
     def _told_to_wait(self, headers: Mapping[str, str]) -> float | None:
         """Give the seconds of a refusal, None where it tells none; ModelError where they are too many to be waited for."""
@@ -208,8 +212,12 @@ class Endpoint:
 
     async def _sent(self, request: Request, told: Mapping[str, Any]) -> Answer:
         self.requests += 1
-        completions: Any = self.connected().chat.completions
         asked = {"model": self.model.model, "messages": list(request.messages), **told}
+        if self._vendor is not None:
+            answer = await self._vendor.answer(asked, request)
+            self.answered = True
+            return answer
+        completions: Any = self.connected().chat.completions
         if self.model.stream:
             async with await completions.create(**asked) as chunks:
                 self.answered = True
@@ -219,6 +227,8 @@ class Endpoint:
         return answer_of(raw.content, request)
 
     async def _send_texts(self, texts: Sequence[str]) -> Answer:
+        if self.model.vendor:
+            raise ModelError(f"models.{self.name}: vectors come from OpenAI-compatible endpoints only. Name a model without `vendor`.")
         self.requests += 1
         made: Any = self.connected().embeddings.create(model=self.model.model, input=list(texts), encoding_format="float")
         response = await asyncio.wait_for(made, self.timeout_seconds)
@@ -229,21 +239,33 @@ class Endpoint:
         spent = response.usage.prompt_tokens if response.usage else estimate([{"content": text} for text in texts])
         return Answer(orjson.dumps(vectors).decode(), "stop", spent)
 
+    def _connect(self) -> None:
+        """Make the client, if there is none yet; RecipeError where the key is missing."""
+        if not self.model.vendor:
+            self.connected()
+        elif self._vendor is None:
+            from tasks.clients.vendors import Vendor
+
+            self._vendor = Vendor(f"models.{self.name}.vendor", self.model.vendor, self.model.url, self._key(), self.timeout_seconds)
+
     def connected(self) -> "openai.AsyncOpenAI":
         """Give the client, made when it is first needed."""
         import openai
 
         if self._client is None:
-            key = os.environ.get(self.model.key, "") if self.model.key else "none"
-            if not key:
-                raise usage(
-                    "names an environment variable that is not set",
-                    f"export {self.model.key}=…",
-                    place=f"models.{self.name}.key",
-                    value=self.model.key or "",
-                )
-            self._client = openai.AsyncOpenAI(base_url=self.model.url, api_key=key, max_retries=0, timeout=self.timeout_seconds)
+            self._client = openai.AsyncOpenAI(base_url=self.model.url, api_key=self._key(), max_retries=0, timeout=self.timeout_seconds)
         return self._client
+
+    def _key(self) -> str:
+        key = os.environ.get(self.model.key, "") if self.model.key else "none"
+        if not key:
+            raise usage(
+                "names an environment variable that is not set",
+                f"export {self.model.key}=…",
+                place=f"models.{self.name}.key",
+                value=self.model.key or "",
+            )
+        return key
 
 
 def _transport() -> tuple[type[Exception], ...]:

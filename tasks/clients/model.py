@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.clients.rate import Rate, rate_of
 from tasks.settings import Settings
@@ -31,6 +31,7 @@ class Model(Settings):
     models:
       writer: {model: qwen3-32b, url: "http://127.0.0.1:8000/v1"}
       critic: {model: gpt-5-mini, url: "https://api.openai.com/v1", key: OPENAI_API_KEY, price: {input: 0.25, output: 2.0}}
+      other:  {model: claude-haiku-4-5, vendor: anthropic, url: "https://api.anthropic.com", key: ANTHROPIC_API_KEY}
     ```
 
     All calls to one model take turns. A refused call (429) makes all wait until the time that the endpoint names, costs no attempt,
@@ -44,6 +45,8 @@ class Model(Settings):
     """The model's name at the endpoint."""
     url: Annotated[str, Field(pattern=r"^https?://")]
     """Base URL, as in `https://api.openai.com/v1`."""
+    vendor: Annotated[str, Field(pattern=r"^[a-z0-9]+$")] | None = None
+    """Vendor with a protocol of its own, such as `anthropic`: a name of any-llm, which the extra `vendors` brings; `url` is its address."""
     key: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     """Name of the environment variable that holds the key; never the key itself."""
     price: Prices | None = None
@@ -61,6 +64,12 @@ class Model(Settings):
     """Have answers sent piece by piece: for gateways that close connections over which nothing comes for long."""
     thinking: Annotated[int, Field(ge=0)] = 0
     """Tokens that the model may think with besides those of its answer."""
+
+    @model_validator(mode="after")
+    def _has_no_batches_of_a_vendor(self) -> "Model":
+        if self.vendor and self.batch:
+            raise ValueError("`batch` is for OpenAI-compatible endpoints: take it out, or `vendor`")
+        return self
 
     @property
     def allowed(self) -> bool:

@@ -57,8 +57,10 @@ def test_odd_values_are_kept_through_a_whole_build(tmp_path: Path) -> None:
     schema = "{type: object, properties: {large: {type: integer}, none: {type: [number, 'null']}, text: {type: string}}}"
     step = f"  grown: {{use: self-instruct, model: w, rows: 3, schema: {schema}, budget: {{tokens: 100000}}}}"
     with scripted(odd) as server:
-        dataset = build(recipe(server.url, step))
-        again = build(recipe(server.url, step), work="elsewhere", ledger=str(tmp_path / ".dartboard" / "ledger"))
+        dataset = build(recipe(server.url, step), ledger="kept")
+        asked = len(server.calls)
+        again = build(recipe(server.url, step), work="elsewhere", ledger="kept")
+        assert len(server.calls) == asked
     for held in (dataset, again):
         made = [json.loads(row["output"]) for row in held.train.collect().to_dicts()]
         assert len(made) == 3

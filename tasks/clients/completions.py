@@ -5,7 +5,7 @@ import json
 import math
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -17,7 +17,10 @@ OPTIONAL = ("response_format", "temperature", "top_p", "presence_penalty", "freq
 
 
 LONE = re.compile("[\ud800-\udfff]")
-WITHOUT_CREDIT = re.compile(r"insufficient[_ ](quota|funds|balance|credit)|exceeded your current quota|billing", re.IGNORECASE)
+WITHOUT_CREDIT = re.compile(r"insufficient[_ ](quota|funds|balance|credit)|credit balance is too low|out of credit", re.IGNORECASE)
+QUOTA = re.compile(r"exceeded your current quota", re.IGNORECASE)
+"""What some say of a month's money and others of a minute's calls; the latter tell when to come again."""
+OF_A_SCHEMA = re.compile(r"json_schema|response_format|schema|structured|grammar|guided", re.IGNORECASE)
 
 
 class CutStream(ValueError):
@@ -33,19 +36,23 @@ def answer_of(data: bytes, request: Request) -> Answer:
     if not isinstance(body, dict) or not isinstance(body.get("choices"), list) or not body["choices"]:
         raise ValueError("an answer without choices")
     choice = body["choices"][0]
-    message = choice.get("message") or {}
-    return _answer(_text(message.get("content")), choice.get("finish_reason"), body.get("usage"), request)
+    message = choice.get("message") or {} if isinstance(choice, dict) else None
+    if isinstance(message, dict):
+        return _answer(_text(message.get("content")), choice.get("finish_reason"), body.get("usage"), request)
+    raise ValueError("a choice without a message")
 
 
 async def streamed(chunks: AsyncIterator[Any], request: Request) -> Answer:
     """Gather an answer from its pieces; CutStream where the end is missing."""
     pieces, finish, usage = [], None, None
-    async for chunk in chunks:
-        if chunk.usage:
-            usage = chunk.usage.model_dump()
-        for choice in chunk.choices or ():
-            pieces.append(_text(choice.delta.content) if choice.delta else "")
-            finish = choice.finish_reason or finish
+    try:
+        async for chunk in chunks:
+            usage = chunk.usage.model_dump() if chunk.usage else usage
+            for choice in chunk.choices or ():
+                pieces.append(_text(choice.delta.content) if choice.delta else "")
+                finish = choice.finish_reason or finish
+    except (AttributeError, TypeError) as error:
+        raise ValueError("a piece of a stream that is none") from error
     if finish is None:
         raise CutStream("a stream that ended before its answer did")
     return _answer("".join(pieces), finish, usage, request)
@@ -56,6 +63,19 @@ def _text(content: Any) -> str:
     if isinstance(content, list):
         return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
     return content if isinstance(content, str) else ""
+
+
+def vectors_of(response: Any, texts: Sequence[str]) -> Answer:
+    """Read the vectors of texts, in order, as a JSON list; ValueError where they are not as many, or of different lengths."""
+    try:
+        vectors = [held.embedding for held in sorted(response.data, key=lambda held: held.index)]
+        lengths = {len(vector) for vector in vectors}
+    except (AttributeError, TypeError) as error:
+        raise ValueError("an answer without vectors") from error
+    if len(vectors) != len(texts) or len(lengths) != 1:
+        raise ValueError("an answer with vectors missing, or of different lengths")
+    spent = response.usage.prompt_tokens if response.usage else estimate([{"content": text} for text in texts])
+    return Answer(orjson.dumps(vectors).decode(), "stop", spent)
 
 
 def sound(text: str) -> str:
@@ -95,9 +115,20 @@ def is_filtered(complaint: str) -> bool:
     return bool(re.search(r"content[ _-]?(filter|policy|management)|moderat|safety system", complaint, re.IGNORECASE))
 
 
-def is_unpaid(complaint: str) -> bool:
-    """Tell whether a call was refused because nothing is left to pay for it: waiting would not help."""
-    return bool(WITHOUT_CREDIT.search(complaint))
+def is_unpaid(complaint: str, wait: float | None) -> bool:
+    """Tell whether a call was refused because nothing is left to pay for it, so that waiting would not help; `wait` is what is told."""
+    told = wait is not None or re.search(r"(retry|again) (in|after)", complaint, re.IGNORECASE)
+    return bool(WITHOUT_CREDIT.search(complaint) or (QUOTA.search(complaint) and not told))
+
+
+def _is_of_words(status: int, complaint: str) -> bool:
+    """Tell whether a complaint may be of words that a server does not know; some fail where they meet a schema."""
+    failed = status >= 500 and OF_A_SCHEMA.search(complaint)
+    return bool(status in (400, 422) or failed) and not is_filtered(complaint)
+
+
+class Reworded(Exception):
+    """A call that the endpoint complained of, and that is to be sent again in other words."""
 
 
 class Dialect:
@@ -105,7 +136,7 @@ class Dialect:
 
     def __init__(self) -> None:
         self._names: dict[str, str | None] = {}
-        self._proved = False
+        self._proved = self._guessed = False
 
     def parameters(self, request: Request, model: Model) -> dict[str, Any]:
         """Give the parameters of a call as this endpoint wants them."""
@@ -121,18 +152,31 @@ class Dialect:
 
     def understood(self, sent: Mapping[str, Any]) -> None:
         """Note what an endpoint took without complaint."""
-        self._proved = self._proved or "response_format" in sent
+        if "response_format" in sent:
+            self._proved = True
+            self._take_back()
 
-    def learnt(self, complaint: str, sent: Mapping[str, Any]) -> bool:
+    def learnt(self, status: int, complaint: str, sent: Mapping[str, Any]) -> bool:
         """Learn from a complaint; tell whether the call is worth sending again, in other words.
 
-        Where a form of answer was never taken, any complaint may be of a server that does not know what a schema is.
+        Where a form of answer was never taken, any complaint may be of a server that does not know what a schema is. That is a guess:
+        it is taken back where the call fails without a form too, or another one has come through with it.
         """
+        if not _is_of_words(status, complaint):
+            return False
         if "max_tokens" in sent and "max_completion_tokens" in complaint:
             self._names["max_tokens"] = "max_completion_tokens"
             return True
         unknown = [name for name in OPTIONAL if name in sent and name in complaint]
-        if "response_format" in sent and (not self._proved or re.search(r"json_schema|schema|structured|grammar|guided", complaint)):
-            unknown = unknown or ["response_format"]
+        if not unknown and "response_format" in sent and (OF_A_SCHEMA.search(complaint) or not self._proved):
+            unknown, self._guessed = ["response_format"], not OF_A_SCHEMA.search(complaint)
+        elif not unknown:
+            self._take_back()
         self._names |= dict.fromkeys(unknown)
         return bool(unknown)
+
+    def _take_back(self) -> None:
+        """Take a guess back: it was something else."""
+        if self._guessed:
+            self._guessed = False
+            self._names.pop("response_format", None)

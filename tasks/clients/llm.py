@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tasks.clients.completions import CutStream, Dialect, answer_of, is_filtered, is_unpaid, retry_after, streamed
+from tasks.clients.completions import CutStream, Dialect, Reworded, answer_of, is_filtered, is_unpaid, retry_after, streamed, vectors_of
 from tasks.clients.model import Answer, Model, Prices, Request, bulk, estimate
+from tasks.clients.rate import Turn
 from tasks.errors import ModelError, usage
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Endpoint:
 
         self._connect()
         attempt, rate = 0, self.model.rate
-        broken: tuple[type[Exception], ...] = (openai.APIError, *_transport(), TimeoutError, ValueError, AttributeError, TypeError)
+        broken: tuple[type[Exception], ...] = (openai.APIError, Reworded, *_transport(), TimeoutError, ValueError)
         while True:
             turn = await rate.turn(tokens)
             sent = time.monotonic()
@@ -124,16 +125,13 @@ class Endpoint:
             except broken as error:
                 attempts.under_way = False
                 kind = self._class_of(error)
-                if isinstance(error, openai.APIStatusError) and _is_put_off(error):
-                    self.failures[kind] += 1
-                    rate.refuse(turn, time.monotonic(), self._told_to_wait(error.response.headers))
+                self.failures[kind] += 1
+                if self._comes_again(turn, error):
                     continue
-                rate.answer(turn, time.monotonic())
             else:
                 attempts.under_way = False
                 rate.answer(turn, time.monotonic())
                 return replace(answer, seconds=round(time.monotonic() - sent, 3))
-            self.failures[kind] += 1
             attempt += 1
             attempts.lost += kind in UNSURE
             if kind in (REFUSED, FILTERED) or self._given_up(kind, attempt):
@@ -141,6 +139,16 @@ class Endpoint:
             if kind in UNSURE and not attempts.may_resend():
                 return Answer(failure=NO_ROOM)
             await asyncio.sleep(min(0.5 * 2**attempt, 20) * random.uniform(0.7, 1.3))
+
+    def _comes_again(self, turn: Turn, error: Exception) -> bool:
+        """Tell the gate what came of a call, and whether it takes another turn without having used up an attempt."""
+        import openai
+
+        if isinstance(error, openai.APIStatusError) and _is_put_off(error):
+            self.model.rate.refuse(turn, time.monotonic(), self._told_to_wait(error.response.headers))
+            return True
+        self.model.rate.answer(turn, time.monotonic())
+        return isinstance(error, Reworded)
 
     def _class_of(self, error: Exception) -> str:
         """Name the class of a failed call; ModelError where no other call would do better."""
@@ -152,6 +160,7 @@ class Endpoint:
             ((openai.APITimeoutError, TimeoutError), TIMEOUT),
             ((openai.APIConnectionError,), CONNECTION),
             ((CutStream, *_transport()), CUT_STREAM),
+            ((Reworded,), REFUSED),
         )
         return next((kind for types, kind in classes if isinstance(error, types)), BROKEN)
 
@@ -163,7 +172,7 @@ class Endpoint:
             return SERVER
         if is_filtered(complaint):
             return FILTERED
-        if error.status_code == 429 and is_unpaid(complaint):
+        if error.status_code == 429 and is_unpaid(complaint, retry_after(error.response.headers)):
             raise ModelError(f"models.{self.name}: {self.model.url} has no credit left: {complaint[:200]}. Pay, or name another model.")
         if error.status_code in (401, 402, 403, 404):
             told = "Check the url, the model's name, the key and what is paid for."
@@ -192,23 +201,19 @@ class Endpoint:
         return seconds
 
     async def _send(self, request: Request) -> Answer:
-        """Send a call; one that the endpoint complains of is sent again at once in the words that it knows."""
+        """Send a call; Reworded where the endpoint complains of words that it does not know."""
         import openai
 
-        while True:
-            told = self.dialect.parameters(request, self.model)
-            try:
-                answer = await asyncio.wait_for(self._sent(request, told), self.timeout_seconds)
-            except openai.APIStatusError as error:
-                self.answered = True
-                if error.status_code not in (400, 422) or is_filtered(_complaint(error)):
-                    raise
-                if not self.dialect.learnt(_complaint(error), told):
-                    raise
-                self.failures[REFUSED] += 1
-            else:
-                self.dialect.understood(told)
-                return answer
+        told = self.dialect.parameters(request, self.model)
+        try:
+            answer = await asyncio.wait_for(self._sent(request, told), self.timeout_seconds)
+        except openai.APIStatusError as error:
+            self.answered = True
+            if self.dialect.learnt(error.status_code, _complaint(error), told):
+                raise Reworded from error
+            raise
+        self.dialect.understood(told)
+        return answer
 
     async def _sent(self, request: Request, told: Mapping[str, Any]) -> Answer:
         self.requests += 1
@@ -233,11 +238,7 @@ class Endpoint:
         made: Any = self.connected().embeddings.create(model=self.model.model, input=list(texts), encoding_format="float")
         response = await asyncio.wait_for(made, self.timeout_seconds)
         self.answered = True
-        vectors = [held.embedding for held in sorted(response.data, key=lambda held: held.index)]
-        if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) != 1:
-            raise ValueError("an answer with vectors missing, or of different lengths")
-        spent = response.usage.prompt_tokens if response.usage else estimate([{"content": text} for text in texts])
-        return Answer(orjson.dumps(vectors).decode(), "stop", spent)
+        return vectors_of(response, texts)
 
     def _connect(self) -> None:
         """Make the client, if there is none yet; RecipeError where the key is missing."""

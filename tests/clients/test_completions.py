@@ -4,12 +4,14 @@ import asyncio
 import http.server
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from tasks.clients.completions import is_unpaid
 from tasks.clients.llm import Answer, Endpoint, Model, Request
 from tasks.growth.ledger import request_key
 
@@ -136,3 +138,57 @@ def test_the_form_of_an_answer_is_part_of_its_key() -> None:
     model = Model(model="m", url="http://127.0.0.1:1/v1")
     other = Request(ASKED.messages, ASKED.parameters, schema={"type": "object"})
     assert request_key("w", model, ASKED) != request_key("w", model, other)
+
+
+def test_a_complaint_of_something_else_takes_no_form_away() -> None:
+    """A first call that is refused for its length says nothing of schemas: it is tried without one, and the guess is taken back."""
+    asked = Request(ASKED.messages, ASKED.parameters, schema={"type": "object"})
+    too_long = complaint("maximum context length exceeded")
+    with server(too_long, too_long, sent(WHOLE), too_long) as (url, seen):
+
+        async def both() -> tuple[Answer, Answer, Answer]:
+            endpoint = Endpoint("w", Model(model="m", url=url))
+            try:
+                return await endpoint.ask(asked), await endpoint.ask(asked), await endpoint.ask(asked)
+            finally:
+                await endpoint.close()
+
+        first, second, third = asyncio.run(both())
+    assert (first.failure, second.text, third.failure) == ("refused", "hey", "refused")
+    assert ["response_format" in body for body in seen] == [True, False, True, True]
+
+
+def test_a_server_that_fails_where_it_meets_a_schema_is_asked_without() -> None:
+    failed = (500, "application/json", b'{"error": {"message": "failed to parse grammar"}}')
+    asked = Request(ASKED.messages, ASKED.parameters, schema={"type": "object"})
+    with server(failed, sent(WHOLE)) as (url, seen):
+        answer, endpoint = said(url, asked)
+    assert answer.text == "hey"
+    assert ["response_format" in body for body in seen] == [True, False]
+    assert endpoint.failures == {"refused": 1}
+
+
+def test_a_call_in_other_words_takes_a_turn_of_its_own() -> None:
+    asked = Request(ASKED.messages, ASKED.parameters, schema={"type": "object"})
+    with server(complaint("max_completion_tokens"), complaint("temperature"), complaint("json_schema?"), sent(WHOLE)) as (url, seen):
+        begun = time.monotonic()
+        answer, _ = said(url, asked, requests_per_minute=120)
+        spent = time.monotonic() - begun
+    assert answer.text == "hey"
+    assert len(seen) == 4
+    assert spent >= 3 * 0.5, "four turns at two a second"
+
+
+@pytest.mark.parametrize(
+    ("told", "wait", "unpaid"),
+    [
+        ("insufficient_quota", None, True),
+        ("Your credit balance is too low", 1.0, True),
+        ("You exceeded your current quota, please check your plan and billing details.", None, True),
+        ("You exceeded your current quota, please check your plan and billing details. Please retry in 34.07s.", None, False),
+        ("You exceeded your current quota, please check your plan and billing details.", 3.0, False),
+        ("Rate limit reached. You can increase it by adding a payment method: see account/billing.", None, False),
+    ],
+)
+def test_a_quota_of_a_minute_is_waited_for_and_one_of_money_is_not(told: str, wait: float | None, *, unpaid: bool) -> None:
+    assert is_unpaid(told, wait) is unpaid

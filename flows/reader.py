@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 import fsspec
 import orjson
@@ -158,7 +158,7 @@ def _fault(model: type[BaseModel], data: Any, entry: Any, place: str, more: Sequ
     path, held = _followed(data, entry)
     where = f"{place}.{dotted(path)}".strip(".") if path else place
     if entry["type"] == "extra_forbidden":
-        names = (*_fields(model, path[:-1]), *more)
+        names = (*_fields(model, path[:-1]), *(more if len(path) == 1 else ()))
         return Fault(where, "is no key here", str(path[-1]), nearest(str(path[-1]), names) or f"Known: {', '.join(names)}.", shape=True)
     if entry["type"] == "missing":
         return Fault(where, "is required and absent", remedy=f"Add `{path[-1]}: …`.", shape=True)
@@ -184,11 +184,14 @@ def _followed(data: Any, entry: Any) -> tuple[tuple[str | int, ...], Any]:
 
 def _fields(model: type[BaseModel], path: Sequence[str | int]) -> tuple[str, ...]:
     """Name the keys that fit at `path` below a model, as far as it is made of models."""
-    for piece in path:
+    rest = iter(path)
+    for piece in rest:
         info = next((info for name, info in model.model_fields.items() if piece in (name, info.alias)), None)
         inner = _models(info.annotation) if info else []
-        if not inner:
+        if info is None or not inner:
             return ()
+        if get_origin(info.annotation) is dict:
+            next(rest, None)  # the name of one of several
         model = inner[0]
     return tuple(info.alias or name for name, info in model.model_fields.items())
 

@@ -71,6 +71,8 @@ steps:
         (GOOD.replace('path: "*.txt"', "path: []"), "at least 1 item"),
         (GOOD.replace("s: {use: scramble}", "v: {use: split, test: 1}\n  s: {use: scramble, from: v}\n  t: {use: scramble, from: p}\n  u: {use: dedup, from: [s, t]}"), "`s` by `v`, `t` by nothing"),
         (GOOD.replace("use: passages}", "use: columns, columns: {id: title}}"), "Dartboard fills itself"),
+        ('models: {w: {model: m, url: "http://x", streams: true}}\n' + GOOD, "models.w.streams: got streams: is no key here. Did you mean `stream`"),
+        ('models: {w: {model: m, url: "http://x", price: {in: 3}}}\n' + GOOD, "models.w.price.in: got in: is no key here. Did you mean `input`?"),
         ("[1, 2]\n", "a recipe is a mapping"),
         ("name: [\n", "is not YAML"),
         ("a: " + "[" * 60 + "]" * 60 + "\n", "nested more than 50 deep"),

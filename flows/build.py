@@ -34,6 +34,7 @@ from tasks.clients.model import ALLOWED
 from tasks.errors import usage
 from tasks.gate import Expect
 from tasks.growth.growing import GrowingStep
+from tasks.published.sink import Write
 from tasks.recipe import Recipe
 from tasks.shards import Shard, read
 from tasks.step import Limit, SourceStep
@@ -176,19 +177,22 @@ def _preview(plan: Plan, site: Site, results: Mapping[str, Result]) -> list[dict
     """Read three rows of what the last sink wrote, as they were before any layout."""
     sink = [stage for stage in plan.stages if stage.kind == "sink"][-1]
     shards = [shard for need in sink.needs for shard in results[need].shards if shard.text.rows]
+    step = plan.step(sink.steps[0])
+    needed = step.needed if isinstance(step, Write) else ()
     spread = shards[:: max(len(shards) // SHOWN_ROWS, 1)][:SHOWN_ROWS]
     each = -(-SHOWN_ROWS // max(len(spread), 1))
     rows: list[dict[str, Any]] = []
     for shard in (*spread, *(shard for shard in shards if shard not in spread)):
         if len(rows) < SHOWN_ROWS:
-            rows.extend(_some(site, shard, each))
+            rows.extend(_some(site, shard, each, needed))
     return rows[:SHOWN_ROWS]
 
 
-def _some(site: Site, shard: Shard, count: int) -> list[dict[str, Any]]:
+def _some(site: Site, shard: Shard, count: int, needed: Sequence[str]) -> list[dict[str, Any]]:
     """Draw rows from the first row groups of a shard that have live ones."""
     rows: list[dict[str, Any]] = []
-    for frame in read(site.work, shard):
+    for found in read(site.work, shard):
+        frame = found.drop_nulls(needed)
         rows.extend(frame.sample(min(count - len(rows), frame.height), seed=1).to_dicts())
         if len(rows) == count:
             break

@@ -202,7 +202,7 @@ def _sink(stage: Stage, scene: Scene) -> Phases:
     assert isinstance(step, Write)
     shards = scene.shards(stage)
     call = scene.site.call(name)
-    tallies = yield [scene.site.job("tally", [call], shard.digest, named=False, shards=(shard,)) for shard in shards]
+    tallies = yield [scene.site.job("tally", [call], [shard.digest, list(step.needed)], named=False, shards=(shard,)) for shard in shards]
     talks = any(done.report["talks"] for done in tallies)
     columns = _written(scene, name)
     several = sum(isinstance(other, Write) for other in scene.plan.recipe.steps.values()) > 1
@@ -239,7 +239,9 @@ def _sink(stage: Stage, scene: Scene) -> Phases:
         "schema": laid_out(_empty(columns), step.layout, talks=talks).schema,
         "newest": max((done.report["newest"] for done in tallies), default=""),
     }
-    return Result(files=tuple(files), reports=(report_of(scene, name, rows, rows, {}, **certificate),), extra=extra | certificate)
+    dropped = summed([done.report["dropped"] for done in tallies])
+    report = report_of(scene, name, rows + sum(dropped.values()), rows, dropped, **certificate)
+    return Result(files=tuple(files), reports=(report,), extra=extra | certificate)
 
 
 def _empty(columns: Sequence[str]) -> pl.DataFrame:

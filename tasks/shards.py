@@ -125,6 +125,19 @@ def text_bytes(work: Place, shard: Shard) -> int:
     return total
 
 
+def has_nulls(work: Place, shard: Shard, column: str) -> bool:
+    """Tell whether rows may have no value in a column, dropped ones too, from what the file says; not for a column that is not there."""
+    with open_part(work, shard.text) as path:
+        held = pq.read_metadata(path)
+    found = [
+        held.row_group(group).column(place).statistics
+        for group in range(held.num_row_groups)
+        for place in range(held.num_columns)
+        if held.row_group(group).column(place).path_in_schema == column
+    ]
+    return any(told is None or not told.has_null_count or told.null_count for told in found)
+
+
 def _live(rows: pl.DataFrame, beside: pl.DataFrame, wanted: Sequence[str] | None, *, dead: bool) -> pl.DataFrame:
     marks = [name for name in beside.columns if wanted is None or name in wanted or name in ("row", "keep") or name.startswith(CUTS)]
     frame = rows.drop([name for name in marks if name in rows.columns]).hstack(beside.select(marks))

@@ -472,6 +472,10 @@ MUTANTS = (
         "a second reading undoes the first", "flows/review.py", "if before is None or before", "if True or before",
         "tests/flows/test_review.py::test_a_second_round_of_reading_keeps_what_the_first_corrected",
     ),
+    Mutant(
+        "half a pair is written", "tasks/published/sink.py", '("input", "output") if self.layout else ()', "()",
+        "tests/growth/test_completing.py::test_half_a_pair_is_written_in_no_layout",
+    ),
 )  # fmt: skip
 
 

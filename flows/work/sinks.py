@@ -12,7 +12,7 @@ from tasks.frames import TYPES
 from tasks.published.files import spool_provenance, spool_rows
 from tasks.published.layouts import talking
 from tasks.published.sink import Write
-from tasks.shards import read, text_bytes
+from tasks.shards import has_nulls, read, text_bytes
 from tasks.step import Step
 from tasks.store.commit import Done, commit
 from tasks.store.place import Place
@@ -24,27 +24,33 @@ TOLD = ("licence", "source", "generator", "created", "split", "system", "turns",
 
 def tally(job: Job, steps: list[Step]) -> Done:
     """Count a shard's live rows and text bytes by split, and whether any of them talks."""
-    del steps
+    (step,) = steps
+    assert isinstance(step, Write)
     work = Place.at(job.work)
     counts: dict[str, int] = {}
+    lost = 0
+    needed = [name for name in step.needed if has_nulls(work, job.shards[0], name)]
     origins: dict[str, Counter[str]] = {"licence": Counter(), "source": Counter(), "generator": Counter()}
     talks = False
     newest = ""
     each = text_bytes(work, job.shards[0]) / max(job.shards[0].text.rows, 1)
-    for frame in read(work, job.shards[0], TOLD):
+    for rows in read(work, job.shards[0], (*TOLD, *needed)):
+        frame = rows.drop_nulls(needed) if needed else rows
+        lost += rows.height - frame.height
         for name, count in origins.items():
             if name in frame.columns:
                 count.update(frame[name].fill_null("unknown").to_list())
         dates = frame["created"].str.extract(r"^(\d{4}-\d{2}-\d{2})")
         newest = max(newest, str(dates.max() or ""))
-        for split, rows in _split(frame).group_by("split").len().sort("split").iter_rows():
-            counts[split] = counts.get(split, 0) + rows
+        for split, count in _split(frame).group_by("split").len().sort("split").iter_rows():
+            counts[split] = counts.get(split, 0) + count
         talks = talks or ("turns" in frame.columns and talking(frame))
     return commit(
         work,
         job.key,
         {},
         {
+            "dropped": {"no input or output": lost} if lost else {},
             "splits": {split: [rows, int(rows * each)] for split, rows in sorted(counts.items())},
             "talks": talks,
             "newest": newest,
@@ -66,23 +72,24 @@ def write_file(job: Job, steps: list[Step]) -> Done:
     work = Place.at(job.work)
     with spool_folder() as folder:
         path = folder / f"data.{step.format}"
-        files = {path.name: (path, spool_rows(step, ahead(_pieces(work, job)), path, talks=job.extra["talks"]))}
+        files = {path.name: (path, spool_rows(step, ahead(_pieces(work, job, step)), path, talks=job.extra["talks"]))}
         if step.layout is not None:
             beside = folder / "provenance.parquet"
-            files[beside.name] = (beside, spool_provenance(ahead(_pieces(work, job)), beside))
+            files[beside.name] = (beside, spool_provenance(ahead(_pieces(work, job, step)), beside))
         return commit(work, job.key, files, {})
 
 
-def _pieces(work: Place, job: Job) -> Iterator[pl.DataFrame]:
+def _pieces(work: Place, job: Job, step: Write) -> Iterator[pl.DataFrame]:
     """Yield the rows of the file: from each shard those of the split from `start` to `stop`."""
     for shard, piece in zip(job.shards, job.extra["pieces"], strict=True):
-        yield from _piece(work, shard, piece, job.extra)
+        yield from _piece(work, shard, piece, job.extra, step)
 
 
-def _piece(work: Place, shard: Any, piece: Mapping[str, int], extra: Mapping[str, Any]) -> Iterator[pl.DataFrame]:
+def _piece(work: Place, shard: Any, piece: Mapping[str, int], extra: Mapping[str, Any], step: Write) -> Iterator[pl.DataFrame]:
     seen = 0
     for frame in read(work, shard):
         rows = _split(frame).filter(pl.col("split") == extra["split"])
+        rows = rows.drop_nulls([name for name in step.needed if name in rows.columns])
         start, stop = max(piece["start"] - seen, 0), min(piece["stop"] - seen, rows.height)
         seen += rows.height
         if stop > start:

@@ -52,11 +52,11 @@ class _Herd:
         self._quotas = _Quotas(step.cells(context))
         self._lately: deque[float] = deque(maxlen=LAST)
         self._history: dict[int, list[Outcome]] = defaultdict(list)
-        none = f"no seeds in {', '.join(step.grow)} that may be shown (private, accept.depth)"
+        none = f"no seeds in {', '.join(step.grow)} that may be shown (private, without an output, accept.depth)"
         self.grown = Grown(partial="" if self._seeds else none)
 
     def _is_seed(self, row: Row) -> bool:
-        shown = not row["private"] and row.get("split") in (None, *self._step.grow)
+        shown = not row["private"] and row["output"] is not None and row.get("split") in (None, *self._step.grow)
         return shown and self._depths[row["id"]] < self._step.accept.depth
 
     @property

@@ -13,7 +13,7 @@ class Write(Step):
 
     Without a `layout` all columns are written; with one, trainers can read the rows as they are, and
     `provenance/` says row by row where each comes from. Several `write` steps publish one dataset
-    with a subset each.
+    with a subset each. In a layout, a pair without an input or an output is dropped by name.
 
     ```yaml
     steps:
@@ -32,3 +32,8 @@ class Write(Step):
     """Of Parquet files."""
     max_file_mb: Annotated[int, Field(ge=1)] = 256
     """Megabytes (10^6 bytes of text) after which a new file is begun."""
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns without which a row is dropped: a trainer can do nothing with half a pair."""
+        return ("input", "output") if self.layout else ()

@@ -44,7 +44,8 @@ class Files(SourceStep):
 
     As documents, each text file is one row, and each record with a `text`; as pairs, rows of
     prompt-completion, chat messages, Alpaca, ShareGPT and TRL are recognised. `columns` names their
-    fields in ours (`{text: body}`); fields that are not used are kept in `attrs`. A bad line or
+    fields in ours (`{text: body}`); fields that are not used are kept in `attrs`. Inputs that wait for
+    `answer` are pairs too: name `input` and no `output`. A bad line or
     file is skipped by name, and nothing beside it is lost. Of HTML the main part is read, without
     tables, figures, forms and navigation; headings of EPUB and DOCX become `sections`. PDF needs the
     extra `documents`.
@@ -284,6 +285,8 @@ class Files(SourceStep):
 
     def _pairs(self, base: dict[str, Any], named: dict[str, Any], rest: dict[str, Any]) -> list[dict[str, Any]]:
         whole = {"input", "output"} <= set(named)
+        if "input" in named and "output" not in named and rest.get("output") is None:
+            return [self._unanswered(base, named, rest)]
         pairs, used = pairs_of(named if whole else rest | named, self.turns)
         about = self._about(named, rest if whole else {name: value for name, value in rest.items() if name not in used})
         several = len(pairs) > 1
@@ -291,6 +294,11 @@ class Files(SourceStep):
             base | {"generator": "human"} | about | pair | ({"id": f"{base['id']}.{n}"} if several else {})
             for n, pair in enumerate(pairs, 1)
         ]
+
+    def _unanswered(self, base: dict[str, Any], named: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
+        """Give half a pair, for a step that answers: `columns` names its input and no output, and the record has none."""
+        (pair,) = pairs_of(named | {"output": ""}, self.turns).pairs
+        return base | {"generator": "human"} | self._about(named, rest) | pair | {"output": None}
 
     def _about(self, named: dict[str, Any], left: dict[str, Any]) -> dict[str, Any]:
         """Give what a record says of itself: columns of the design, of the user's own, and what is left as `attrs`."""

@@ -310,3 +310,32 @@ def test_no_rows_and_rows_without_an_output_ask_nothing_and_break_nothing(tmp_pa
         assert not server.calls
     assert dataset.train.collect().height == 3
     assert "no seeds in train" in dataset.summary["partial"][0]
+
+
+def test_inputs_of_a_table_wait_for_their_answers(tmp_path: Path) -> None:
+    rows = [{"question": f"Why {number}?", "topic": "t"} for number in range(3)] + [{"topic": "no question"}]
+    seeds(tmp_path, rows)
+    (tmp_path / "prompt.md").write_text("You know everything.")
+    steps = "  answered: {use: answer, model: w, prompt: prompt.md, budget: {tokens: BUDGET}}"
+    with scripted(lambda asked: f"Because of {asked.data['text']}") as server:
+        text = recipe(server.url, steps).replace("path: seeds.jsonl", "path: seeds.jsonl, columns: {input: question}")
+        dataset = build(text.replace("BUDGET", "100000"))
+    held = rows_by_input(dataset)
+    assert {source: row["output"] for source, row in held.items()} == {f"Why {n}?": f"Because of Why {n}?" for n in range(3)}
+    assert {row["generator"] for row in held.values()} == {"model:w"}
+    assert report(dataset, "seeds")["skipped"] == {"no field question": 1}
+
+
+def test_half_a_pair_is_written_in_no_layout(tmp_path: Path) -> None:
+    seeds(tmp_path, [{"input": "A?", "output": "B."}, {"input": "C?", "output": None}])
+    plain = "name: r\nsteps:\n  seeds: {use: seeds, path: seeds.jsonl, columns: {input: input}}\n  dataset: {use: write}\n"
+    assert build(plain).train.collect()["output"].to_list() == ["B.", None], "all columns as they are"
+    laid = build(plain.replace("use: write", "use: write, layout: prompt-completion"))
+    assert laid.train.collect().to_dicts() == [{"prompt": "A?", "completion": "B."}]
+    told = report(laid, "dataset")
+    assert (told["rows_in"], told["rows_out"], told["dropped"]) == (2, 1, {"no input or output": 1})
+    assert [row["input"] for row in laid.preview] == ["A?"]
+
+
+def rows_by_input(dataset: Dataset) -> dict[str, dict[str, Any]]:
+    return {row["input"]: row for row in dataset.train.collect().to_dicts()}

@@ -23,6 +23,10 @@ QUOTA = re.compile(r"exceeded your current quota", re.IGNORECASE)
 OF_A_SCHEMA = re.compile(r"json_schema|response_format|schema|structured|grammar|guided", re.IGNORECASE)
 
 
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+SAID_TO_WAIT = re.compile(r"(?:retry|try again) (?:in|after) ((?:[\d.]*\d\s*(?:ms|s|m|h))+)", re.IGNORECASE)
+
+
 class CutStream(ValueError):
     """A stream that ended before its answer did."""
 
@@ -110,6 +114,20 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
+def wait_of(headers: Mapping[str, str], complaint: str) -> float | None:
+    """Give the seconds that a refusal tells to wait, by its headers or its words."""
+    told = retry_after(headers)
+    return wait_in(complaint) if told is None else told
+
+
+def wait_in(complaint: str) -> float | None:
+    """Read how long to wait, in seconds, from words such as "try again in 6m0s"; None where they tell nothing."""
+    told = SAID_TO_WAIT.search(complaint)
+    if told is None:
+        return None
+    return sum(float(count) * SECONDS[unit] for count, unit in re.findall(r"([\d.]*\d)\s*(ms|s|m|h)", told[1]))
+
+
 def is_filtered(complaint: str) -> bool:
     """Tell whether a refused call was refused for what it says."""
     return bool(re.search(r"content[ _-]?(filter|policy|management)|moderat|safety system", complaint, re.IGNORECASE))
@@ -117,8 +135,7 @@ def is_filtered(complaint: str) -> bool:
 
 def is_unpaid(complaint: str, wait: float | None) -> bool:
     """Tell whether a call was refused because nothing is left to pay for it, so that waiting would not help; `wait` is what is told."""
-    told = wait is not None or re.search(r"(retry|again) (in|after)", complaint, re.IGNORECASE)
-    return bool(WITHOUT_CREDIT.search(complaint) or (QUOTA.search(complaint) and not told))
+    return bool(WITHOUT_CREDIT.search(complaint) or (QUOTA.search(complaint) and wait is None))
 
 
 def _is_of_words(status: int, complaint: str) -> bool:

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tasks.clients.completions import CutStream, Dialect, Reworded, answer_of, is_filtered, is_unpaid, retry_after, streamed, vectors_of
+from tasks.clients.completions import (
+    CutStream,
+    Dialect,
+    Reworded,
+    answer_of,
+    is_filtered,
+    is_unpaid,
+    streamed,
+    vectors_of,
+    wait_of,
+)
 from tasks.clients.model import Answer, Model, Prices, Request, bulk, estimate
 from tasks.clients.rate import Turn
 from tasks.errors import ModelError, usage
@@ -145,7 +155,7 @@ class Endpoint:
         import openai
 
         if isinstance(error, openai.APIStatusError) and _is_put_off(error):
-            self.model.rate.refuse(turn, time.monotonic(), self._told_to_wait(error.response.headers))
+            self.model.rate.refuse(turn, time.monotonic(), self._told_to_wait(error.response.headers, _complaint(error)))
             return True
         self.model.rate.answer(turn, time.monotonic())
         return isinstance(error, Reworded)
@@ -172,7 +182,7 @@ class Endpoint:
             return SERVER
         if is_filtered(complaint):
             return FILTERED
-        if error.status_code == 429 and is_unpaid(complaint, retry_after(error.response.headers)):
+        if error.status_code == 429 and is_unpaid(complaint, wait_of(error.response.headers, complaint)):
             raise ModelError(f"models.{self.name}: {self.model.url} has no credit left: {complaint[:200]}. Pay, or name another model.")
         if error.status_code in (401, 402, 403, 404):
             told = "Check the url, the model's name, the key and what is paid for."
@@ -191,9 +201,9 @@ class Endpoint:
             if client is not None:
                 await client.close()
 
-    def _told_to_wait(self, headers: Mapping[str, str]) -> float | None:
+    def _told_to_wait(self, headers: Mapping[str, str], complaint: str = "") -> float | None:
         """Give the seconds of a refusal, None where it tells none; ModelError where they are too many to be waited for."""
-        seconds = retry_after(headers)
+        seconds = wait_of(headers, complaint)
         if seconds is not None and seconds > MAX_WAIT_SECONDS:
             raise ModelError(
                 f"models.{self.name}: {self.model.url} asks to wait {seconds:,.0f} seconds. Run again then: what was answered is kept."
@@ -278,7 +288,7 @@ def _transport() -> tuple[type[Exception], ...]:
 
 def _is_put_off(error: "openai.APIStatusError") -> bool:
     """Tell whether a call came too fast, or the server is busy and says for how long: it is sent again later, as often as it takes."""
-    return error.status_code == 429 or (error.status_code == 503 and retry_after(error.response.headers) is not None)
+    return error.status_code == 429 or (error.status_code == 503 and wait_of(error.response.headers, _complaint(error)) is not None)
 
 
 def _complaint(error: "openai.APIStatusError") -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tasks.clients.completions import is_unpaid
+from tasks.clients.completions import is_unpaid, wait_in
 from tasks.clients.llm import Answer, Endpoint, Model, Request
 from tasks.growth.ledger import request_key
 
@@ -168,6 +168,22 @@ def test_a_server_that_fails_where_it_meets_a_schema_is_asked_without() -> None:
     assert endpoint.failures == {"refused": 1}
 
 
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("Rate limit reached. Please try again in 250ms.", 0.25),
+        ("You exceeded your current quota. Please retry in 34.07s.", 34.07),
+        ("please try again in 1h2m3.5s, or later", 3723.5),
+        ("Retry after 2 s", 2.0),
+        ("try again in a while", None),
+        ("retry in 5 minutes", 300.0),
+        ("", None),
+    ],
+)
+def test_how_long_to_wait_is_read_from_words(told: str, seconds: float | None) -> None:
+    assert wait_in(told) == (pytest.approx(seconds) if seconds is not None else None)
+
+
 def test_a_call_in_other_words_takes_a_turn_of_its_own() -> None:
     asked = Request(ASKED.messages, ASKED.parameters, schema={"type": "object"})
     with server(complaint("max_completion_tokens"), complaint("temperature"), complaint("json_schema?"), sent(WHOLE)) as (url, seen):
@@ -185,7 +201,6 @@ def test_a_call_in_other_words_takes_a_turn_of_its_own() -> None:
         ("insufficient_quota", None, True),
         ("Your credit balance is too low", 1.0, True),
         ("You exceeded your current quota, please check your plan and billing details.", None, True),
-        ("You exceeded your current quota, please check your plan and billing details. Please retry in 34.07s.", None, False),
         ("You exceeded your current quota, please check your plan and billing details.", 3.0, False),
         ("Rate limit reached. You can increase it by adding a payment method: see account/billing.", None, False),
     ],

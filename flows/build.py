@@ -37,6 +37,7 @@ from tasks.growth.growing import GrowingStep
 from tasks.published.sink import Write
 from tasks.recipe import Recipe
 from tasks.shards import Shard, read
+from tasks.sources.files import Seeds
 from tasks.step import Limit, SourceStep
 from tasks.store.place import Place
 
@@ -115,12 +116,15 @@ def _check_suites(recipe: Recipe, site: Site) -> None:
 
 
 def _limits(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options) -> list[str]:
+    """Give what `--limit` changes; seeds that are grown from are all taken, so that a pilot's calls are the first ones of the whole."""
     if options.limit is None:
         return []
     if options.limit < 1:
         raise usage("must be at least 1", place="--limit", value=str(options.limit))
     steps = read_recipe(recipe, options.sets).steps
-    limits = [f"steps.{name}.limit={_capped(step, options.limit)}" for name, step in steps.items() if isinstance(step, SourceStep)]
+    grows = any(isinstance(step, GrowingStep) for step in steps.values())
+    sources = {name: step for name, step in steps.items() if isinstance(step, SourceStep) and not (grows and isinstance(step, Seeds))}
+    limits = [f"steps.{name}.limit={_capped(step, options.limit)}" for name, step in sources.items()]
     return limits + [f"steps.{name}.rows={min(step.rows, options.limit)}" for name, step in steps.items() if isinstance(step, GrowingStep)]
 
 
@@ -303,7 +307,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PLACE=VALUE",
         help="change the recipe, as in steps.books.limit=10; may be given again",
     )
-    add("--limit", type=int, metavar="N", help="take at most N rows of every source, and grow at most N in each step: a pilot")
+    add(
+        "--limit",
+        type=int,
+        metavar="N",
+        help="take at most N rows of every source (all seeds that are grown from), and grow at most N in each step: a pilot",
+    )
     add("--plan", action="store_true", help="show what is cached and what is to do, and stop")
     add(
         "--sample", action="store_true", help="with --plan: carry one shard of each source through, and tell about how many rows would come"

@@ -165,7 +165,8 @@ def _fault(model: type[BaseModel], data: Any, entry: Any, place: str, more: Sequ
     rule = str(entry["msg"]).replace("Input should be", "must be").replace("Value error, ", "")
     word = WORDS_FOR_BOOLEANS.get(str(held).lower()) if "bool" in entry["type"] else None
     remedy = f"Only true and false are booleans: write `{word}`." if word else ""
-    return Fault(where, rule[0].lower() + rule[1:], _shown(held), remedy, shape=True)
+    shown = "" if path[-1:] == ("key",) else _shown(held)  # it may be a secret
+    return Fault(where, rule[0].lower() + rule[1:], shown, remedy, shape=True)
 
 
 def _followed(data: Any, entry: Any) -> tuple[tuple[str | int, ...], Any]:

@@ -116,8 +116,13 @@ def agreed(marks: Iterable[Mark]) -> tuple[list[Mark], list[str]]:
     for mark in marks:
         if mark.good is not None:
             held[mark.id].append(mark)
-    split = [name for name, said in held.items() if len({mark.good for mark in said}) > 1]
+    split = [name for name, said in held.items() if _disagree(said)]
     return [next((mark for mark in said if mark.better), said[0]) for name, said in held.items() if name not in split], split
+
+
+def _disagree(said: Sequence[Mark]) -> bool:
+    """Tell whether people call a row right and wrong, or mend it in different ways."""
+    return len({mark.good for mark in said}) > 1 or len({mark.better for mark in said} - {""}) > 1
 
 
 def kappas(marks: Iterable[Mark]) -> dict[str, tuple[float, int]]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 import polars as pl
 
-from flows.asked import asked_lines
+from flows.asked import asked_lines, warned_lines
 from flows.progress import steps_table
 from flows.rim import Exit, guarded
 from tasks.errors import usage
@@ -170,7 +170,7 @@ def _show_steps(facts: Mapping[str, Any], *, as_json: bool) -> None:
     from rich.console import Console
 
     Console().print(steps_table(facts["steps"]))
-    for line in asked_lines(facts["steps"]):
+    for line in (*asked_lines(facts["steps"]), *warned_lines(facts["steps"])):
         print(line)
     for step in facts["steps"]:
         for rule, count in sorted(step.get("failed", {}).items(), key=lambda item: -item[1]):

@@ -172,19 +172,36 @@ def _meet(steps: Mapping[str, Step | None], wiring: Wiring) -> None:
 
 def _undivided(steps: Mapping[str, Step | None], wiring: Wiring) -> None:
     """Refuse branches that meet when different splits, or one and none, have divided them: the same row may stand on both sides."""
-    divided: dict[str, str] = {}
+    divided: dict[str, str | None] = {}
     for name in wiring.order:
         parents = wiring.parents[name]
         by = {parent: divided[parent] for parent in parents}
+        if steps[name] is None or None in by.values():
+            divided[name] = None  # what could not be read may divide
+            continue
         if len(set(by.values())) > 1:
             told = ", ".join(f"`{parent}` by {f'`{split}`' if split else 'nothing'}" for parent, split in by.items())
             rule = f"branches that meet must be divided by the same split, but {told}"
             wiring.faults.append(Fault(_at(name, "from"), rule, remedy="Put one `split` before they part, or after they meet."))
         divided[name] = name if isinstance(steps[name], Split) else next(iter(by.values()), "")
     sinks = {name: divided[name] for name in wiring.order if isinstance(steps[name], Write)}
+    _grown_before(steps, wiring, divided)
     if len(set(sinks.values())) > 1:
         told = ", ".join(f"`{sink}` by {f'`{split}`' if split else 'nothing'}" for sink, split in sinks.items())
         wiring.warnings.append(f"steps: subsets divided differently ({told}) share rows of test and train; train on one, never on all")
+
+
+def _grown_before(steps: Mapping[str, Step | None], wiring: Wiring, divided: Mapping[str, str | None]) -> None:
+    """Refuse a split of rows that were grown before it: children of one seed would stand on both sides of it."""
+    grown: dict[str, str] = {}
+    for name in wiring.order:
+        step, parents = steps[name], wiring.parents[name]
+        before = next((grown[parent] for parent in parents if grown.get(parent)), "")
+        if isinstance(step, Split) and before:
+            rule = f"must come before `{before}`: rows that are grown first are seen by both sides of a split"
+            remedy = f"Split the seeds, grow from the split, and join both: `from: [SPLIT, {before}]`."
+            wiring.faults.append(Fault(_at(name, ""), rule, remedy=remedy))
+        grown[name] = name if step is not None and step.family == "grow" and divided[name] == "" else before
 
 
 def _kind(name: str, step: Step, kinds: list[Kind | None], parents: tuple[str, ...], faults: list[Fault]) -> Kind | None:

@@ -10,7 +10,7 @@ import orjson
 import polars as pl
 
 from flows.work.job import Job
-from tasks.clients.llm import Endpoint, Model
+from tasks.clients.llm import NO_ROOM, Endpoint, Model
 from tasks.frames import PAIRS, TYPES, conform
 from tasks.growth.asking import Asking
 from tasks.growth.batching import ask_beforehand
@@ -76,7 +76,8 @@ async def _ask(step: ModelStep, rows: list[Row], job: Job) -> tuple[Grown, dict[
         else:
             assert isinstance(step, CompletingStep)
             grown = await complete(step, rows, asking, job.context())
-        return grown, dict(grown.report(asking))
+        told = dict(grown.report(asking))
+        return grown, told | ({"partial": purse.told()} if grown.partial == NO_ROOM else {})
     finally:
         ledger.close()
         for endpoint in endpoints.values():

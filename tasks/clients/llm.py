@@ -36,6 +36,8 @@ __all__ = ["Answer", "Endpoint", "Model", "Prices", "Request", "estimate"]
 ATTEMPTS = 6
 FIRST_ATTEMPTS = 3
 """Attempts to connect after which an endpoint that never answered is given up."""
+MOST_TOLD = 300
+"""Characters of a complaint that are shown."""
 MAX_WAIT_SECONDS = 3600.0
 """An endpoint that tells to wait longer is given up for this build; what it answered is kept."""
 FILTERED, REFUSED = "filtered", "refused"
@@ -83,6 +85,8 @@ class Endpoint:
     """Failed calls by class, those that a retry mended among them."""
     requests: int = 0
     answered: bool = False
+    understood: bool = False
+    """Whether an answer has been one."""
     dialect: Dialect = field(default_factory=Dialect)
     dearest: float = 0.0
     """The highest tokens of a question that was answered, as a share of its weight."""
@@ -141,6 +145,7 @@ class Endpoint:
             else:
                 attempts.under_way = False
                 rate.answer(turn, time.monotonic())
+                self.understood = True
                 return replace(answer, seconds=round(time.monotonic() - sent, 3))
             attempt += 1
             attempts.lost += kind in UNSURE
@@ -183,16 +188,28 @@ class Endpoint:
         if is_filtered(complaint):
             return FILTERED
         if error.status_code == 429 and is_unpaid(complaint, wait_of(error.response.headers, complaint)):
-            raise ModelError(f"models.{self.name}: {self.model.url} has no credit left: {complaint[:200]}. Pay, or name another model.")
+            raise ModelError(f"models.{self.name}: {self.model.url} has no credit left{self._told_of(error)}. Pay, or name another model.")
         if error.status_code in (401, 402, 403, 404):
-            told = "Check the url, the model's name, the key and what is paid for."
-            raise ModelError(f"models.{self.name}: {self.model.url} answered {error.status_code}. {told}") from error
+            told = f"{self._told_of(error)}. Check the url, the model's name, the key and what is paid for."
+            raise ModelError(f"models.{self.name}: {self.model.url} answered {error.status_code}{told}") from error
         return RATE if error.status_code == 429 else REFUSED
+
+    def _told_of(self, error: "openai.APIStatusError") -> str:
+        """Give what the endpoint says of a refused call, in one line and without the key."""
+        body = error.body if isinstance(error.body, dict) else {}
+        inner = body.get("error", body)
+        text = str(inner.get("message") if isinstance(inner, dict) else inner or error.message)
+        key = os.environ.get(self.model.key or "", "")
+        words = " ".join((text.replace(key, "…") if key else text).split()).rstrip(".")
+        return f": {words[:MOST_TOLD]}" if words and words != "None" else ""
 
     def _given_up(self, kind: str, attempt: int) -> bool:
         """Tell whether a call is not tried again; ModelError where nothing has ever answered."""
         if kind == CONNECTION and not self.answered and attempt >= FIRST_ATTEMPTS:
             raise ModelError(f"models.{self.name}: nothing answers at {self.model.url}. Start the server, or correct the url.")
+        if kind == BROKEN and not self.understood and attempt >= FIRST_ATTEMPTS:
+            told = "no chat completion is among its answers. Correct the url: most end in /v1"
+            raise ModelError(f"models.{self.name}: {self.model.url} answers, but {told}.")
         return attempt >= ATTEMPTS
 
     async def close(self) -> None:

@@ -1,12 +1,13 @@
 """Models behind OpenAI-compatible endpoints: their settings, what they are asked, and what they answer."""
 
 import os
+import re
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tasks.clients.rate import Rate, rate_of
 from tasks.settings import Settings
@@ -15,6 +16,18 @@ ALLOWED = "DARTBOARD_MODEL_URLS"
 """Environment variable with the base URLs that may be asked, separated by commas or blanks; where it is not set, all may."""
 SOFT = (string.ascii_letters + string.whitespace).encode()
 Price = Annotated[float, Field(ge=0)]
+
+
+def _web_address(url: str) -> str:
+    if not re.match(r"https?://", url):
+        raise ValueError("must begin with http:// or https://")
+    return url
+
+
+def _variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError("must be the name of an environment variable that holds the key, as in OPENAI_API_KEY, never the key itself")
+    return name
 
 
 class Prices(Settings):
@@ -43,11 +56,11 @@ class Model(Settings):
 
     model: Annotated[str, Field(min_length=1)]
     """The model's name at the endpoint."""
-    url: Annotated[str, Field(pattern=r"^https?://")]
+    url: Annotated[str, AfterValidator(_web_address)]
     """Base URL, as in `https://api.openai.com/v1`."""
     vendor: Annotated[str, Field(pattern=r"^[a-z0-9]+$")] | None = None
     """Vendor with a protocol of its own, such as `anthropic`: a name of any-llm, which the extra `vendors` brings; `url` is its address."""
-    key: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    key: Annotated[str, AfterValidator(_variable)] | None = None
     """Name of the environment variable that holds the key; never the key itself."""
     price: Prices | None = None
     """What tokens cost; needed for a budget in dollars."""

@@ -72,6 +72,8 @@ class Purse:
         self._ledger = ledger
         self.name = name
         self.budget = budget
+        self.wanted = 0.0
+        """What there was no room for, the last time."""
         self._account = f"{name}/{budget.unit}"
 
     @property
@@ -86,6 +88,13 @@ class Purse:
         row = self._ledger.database.execute("SELECT sum(worst * sent) FROM calls WHERE budget = ?", (self._account,)).fetchone()
         return float(row[0] or 0)
 
+    def told(self) -> str:
+        """Say that the budget is reached, and how: what is spent, what lost calls may cost, and what there was no room for."""
+        digits = 0 if self.budget.unit == "tokens" else 4
+        lost = f", {self.set_aside:,.{digits}f} set aside for calls that were lost" if self.set_aside else ""
+        needed = f"; the next call may take {self.wanted:,.{digits}f}" if self.wanted else ""
+        return f"budget reached: {self.spent:,.{digits}f} of {self.budget.cap:,.{digits}f} {self.budget.unit} are spent{lost}{needed}"
+
     def reserve(self, key: str, worst: float) -> Leave:
         """Set the worst case of a call aside, unless there is no room for it, or somebody asks the same just now or has asked it."""
         with self._ledger.transaction():
@@ -98,6 +107,7 @@ class Purse:
         if database.execute("SELECT 1 FROM calls WHERE key = ? AND owner != ''", (key,)).fetchone():
             return Leave.WAIT
         if not self._has_room(worst):
+            self.wanted = worst
             return self._refused()
         database.execute("INSERT INTO calls VALUES (?, ?, ?, ?, 1)", (self._account, key, self._ledger.owner, worst))
         return Leave.GO

@@ -17,7 +17,8 @@ WAYS = ("constraints", "deepen", "concretise", "reasoning", "breadth")
 LEAKED = re.compile(r"(given|rewritten|new|created) (prompt|input)\b|the examples? above", re.IGNORECASE)
 GAINED = 0.1
 """An evolved input differs at least so much (1 - ROUGE-L F) from its parent."""
-SORRY_WORDS = 80
+SORRY, SORRY_WORDS = "sorry", 80
+"""An answer with this word and fewer words than that is an apology, unless seeds say it too."""
 
 
 class EvolInstruct(GrowingStep):
@@ -25,8 +26,9 @@ class EvolInstruct(GrowingStep):
 
     Xu et al. 2023 (WizardLM, arXiv 2304.12244): in depth by another constraint, a deeper or more concrete question, more steps of
     reasoning, ten to twenty words longer; in breadth by a rarer input of the same kind; temperature 1, top_p .95. Seeds take turns.
-    An eliminator takes out what gained nothing over its parent, repeats the instructions, or was answered with an apology or without
-    a word: the parent returns to the pool and is evolved again. What is evolved is the last one of its line, until `accept.depth`.
+    An eliminator takes out what gained nothing over its parent, repeats the instructions, or was answered with an apology (unless seeds
+    say sorry too) or without a word: the parent returns to the pool and is evolved again. What is evolved is the last one of its line,
+    until `accept.depth`.
 
     ```yaml
     models:
@@ -55,7 +57,8 @@ class EvolInstruct(GrowingStep):
         answering = self.told(context, "answer")
         example = {"input": parent["input"], "output": parent["output"]}
         asked = request(answering, {"example": example, "input": evolved}, parameters, lot.number, self.schema_)
-        texts = await ask(asked, lambda answer, last: self._answered(unrepeated(whole(answer), answering), evolved, last=last))
+        sorry = any(SORRY in str(row["output"]).lower() for row in lot.seeds)
+        texts = await ask(asked, lambda answer, last: self._answered(unrepeated(whole(answer), answering), evolved, last=last, sorry=sorry))
         return [self.child(lot, [parent], context, texts)]
 
     def _head(self, lot: Lot, context: Context) -> Row:
@@ -75,9 +78,9 @@ class EvolInstruct(GrowingStep):
             raise Refused("eliminated: nothing gained")
         return text
 
-    def _answered(self, text: str, evolved: str, *, last: bool) -> dict[str, object]:
+    def _answered(self, text: str, evolved: str, *, last: bool, sorry: bool) -> dict[str, object]:
         """The eliminator's second half: what an answer must be."""
-        if "sorry" in text.lower() and len(text.split()) < SORRY_WORDS:
+        if not sorry and SORRY in text.lower() and len(text.split()) < SORRY_WORDS:
             raise Refused("eliminated: an apology")
         if not re.search(r"\w", text):
             raise Refused("eliminated: no words")

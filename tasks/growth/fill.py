@@ -43,7 +43,6 @@ class Fill(CompletingStep):
     """
 
     takes: ClassVar[tuple[Kind, ...]] = ("pairs",)
-    keeps: ClassVar[bool] = True
     temperature_by_default: ClassVar[float] = 0.0
 
     use: Literal["fill"] = "fill"
@@ -63,6 +62,11 @@ class Fill(CompletingStep):
         untold = self.fields is None and self.record is None
         rule = Fault("fields", "tells what to fill", remedy="Name columns, or a `record` with a JSON object.")
         return [*super().faults(), *schema_step_faults(self.schema_), *([rule] if untold else [])]
+
+    @property
+    def keeps(self) -> bool:
+        """A row that could not be completed goes on as it was."""
+        return True
 
     def columns_read(self) -> dict[str, tuple[str, ...]]:
         """The columns named."""
@@ -86,14 +90,14 @@ class Fill(CompletingStep):
         found, emptied = await self._found(row, values, missing, ask, context)
         filled = {name: found[name] for name in missing if found.get(name) is not None}
         told = {"imputed": [*(row["imputed"] or []), *filled], "emptied": ", ".join(emptied) or None}
-        changed = self._written(values, filled)
+        changed = self._written(row, values, filled)
         written_by = {"generator": made_by(self)} if "output" in changed else {}
         return row | told | written_by | changed
 
-    def _written(self, values: Mapping[str, Any], filled: Mapping[str, Any]) -> Row:
+    def _written(self, row: Row, values: Mapping[str, Any], filled: Mapping[str, Any]) -> Row:
         """Give the columns that change."""
         if self.record:
-            return {self.record: written({**values, **filled})} if filled else {}
+            return {self.record: written({**values, **filled}, row[self.record] or "")} if filled else {}
         return {name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for name, value in filled.items()}
 
     async def conclude(self, rows: Sequence[Row], made: Sequence[Row], asking: Asker, context: Context) -> dict[str, Any]:

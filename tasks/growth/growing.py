@@ -14,7 +14,7 @@ from tasks.growth.judging import Judge, rubric_digest, rubric_faults, rubric_fil
 from tasks.growth.prompting import formed, request, unrepeated
 from tasks.growth.reading import Refused, json_in, text_of, whole
 from tasks.growth.strategy import ModelStep, Row, is_human, licences, made_by, schema_step_faults
-from tasks.growth.structure import fitted, paired, written
+from tasks.growth.structure import fitted, paired, rewritten, written
 from tasks.settings import Settings
 from tasks.step import Context, Family, Names
 from tasks.store.keys import draw
@@ -82,6 +82,7 @@ class GrowingStep(ModelStep):
 
     family: ClassVar[Family] = "grow"
     takes: ClassVar[tuple[Kind, ...]] = ("pairs",)
+    judge_place: ClassVar[str] = "accept.judge.model"
     keeps_output: ClassVar[bool] = False
     """Whether a child has its parent's output, so that only its input must be new."""
 
@@ -112,8 +113,9 @@ class GrowingStep(ModelStep):
         return [*super().faults(), *schema_step_faults(self.schema_)]
 
     def faults_in(self, files: Mapping[str, str]) -> Sequence[Fault]:
-        """An empty rubric."""
-        return rubric_faults("accept.judge.rubric", files["rubric"]) if "rubric" in files else ()
+        """An empty prompt, an empty rubric."""
+        rubric = rubric_faults("accept.judge.rubric", files["rubric"]) if "rubric" in files else ()
+        return [*super().faults_in(files), *rubric]
 
     def columns_after(self, before: frozenset[str]) -> frozenset[str]:
         """A pair's columns, and the fields that had to be emptied where there is a schema."""
@@ -166,6 +168,7 @@ class GrowingStep(ModelStep):
     def child(self, lot: Lot, parents: Sequence[Row], context: Context, texts: Mapping[str, Any], place: int = 0) -> Row:
         """Make a child: it has the origin of its first parent, and the licences of all."""
         first = parents[0]
+        form = {} if self.schema_ is None else {"output": rewritten(texts["output"], str(first["output"]))}
         return {
             "id": f"{first['id']}/{context.step}#{lot.name}{f'.{place}' if place else ''}",
             "source": first["source"],
@@ -178,6 +181,7 @@ class GrowingStep(ModelStep):
             "generator": made_by(self),
             "split": first.get("split"),
             **texts,
+            **form,
         }
 
 

@@ -19,6 +19,8 @@ LAST = 50
 """Candidates whose mean novelty tells whether the model still finds something new."""
 BARREN, BARREN_IN_A_CELL = 128, 16
 """Lots in a row without an accepted row after which growing, or a cell, is given up."""
+UNREADABLE = ("cut by length", "broken JSON", "schema violation", "empty answer")
+"""Why answers cannot be read; where it is always the same, more of them will not help."""
 COPIED = 0.8
 """Estimated Jaccard similarity at which a whole pair is a near-duplicate of one that is there."""
 
@@ -51,6 +53,7 @@ class _Herd:
         self._sides = Sides(rows)
         self._quotas = _Quotas(step.cells(context))
         self._lately: deque[float] = deque(maxlen=LAST)
+        self._reasons: deque[str] = deque(maxlen=ROUND)
         self._history: dict[int, list[Outcome]] = defaultdict(list)
         none = f"no seeds in {', '.join(step.grow)} that may be shown (private, without an output, accept.depth)"
         self.grown = Grown(partial="" if self._seeds else none)
@@ -134,6 +137,7 @@ class _Herd:
 
     def _accept(self, lot: Lot, place: int, found: Row | Refused | str) -> None:
         name = f"{self._context.step}#{lot.name}{f'.{place}' if place else ''}"
+        self._reasons.append("" if isinstance(found, dict) else str(found))
         if isinstance(found, str):
             self.grown.leave(name, found)
             self.grown.partial = found
@@ -151,6 +155,8 @@ class _Herd:
         if self._quotas.barren:
             return f"{BARREN} calls without a new row" if len(self._quotas.cells) == 1 else "no cell gives new rows any more"
         mean = sum(self._lately) / LAST
+        if len(self._reasons) == ROUND and len(set(self._reasons)) == 1 and self._reasons[0] in UNREADABLE:
+            return f"{ROUND} answers in a row were of no use ({self._reasons[0]})"
         if len(self._lately) == LAST and mean < self._step.accept.mean:
             return f"the last {LAST} candidates are new by {mean:.2f} in the mean, less than {self._step.accept.mean}"
         return ""

@@ -18,9 +18,10 @@ from tasks.step import Context
 class Judge(CompletingStep):
     """Score each pair from 1 to 5 by a rubric: `score`, and `verdict` with the reason.
 
-    Zheng et al. 2023 (arXiv 2306.05685). With `min` pairs below it are dropped. A pair that is private, or for which no verdict could be
-    read, goes on without a score. Two rubrics come with Dartboard, `quality` and `spirit` (spirit over letter); your own is a text
-    file that says what a good output is like and what each score means.
+    Zheng et al. 2023 (arXiv 2306.05685). With `min` pairs below it are dropped, and so are those that nobody could judge: private ones
+    (they are shown to nobody), those beyond the budget, those whose verdict could not be read. Without `min` they go on without a score.
+    Two rubrics come with Dartboard, `quality` and `spirit` (spirit over letter); your own is a text file that says what a good output is
+    like and what each score means.
 
     ```yaml
     models:
@@ -33,13 +34,16 @@ class Judge(CompletingStep):
     """
 
     takes: ClassVar[tuple[Kind, ...]] = ("pairs",)
-    keeps: ClassVar[bool] = True
-
     use: Literal["judge"] = "judge"
     rubric: Annotated[str, Field(min_length=1)] = "quality"
     """`quality`, `spirit` (spirit over letter), or a file of your own."""
     min: Annotated[float, Field(ge=LOW, le=HIGH)] | None = None
     """The least score of a pair that is kept."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether a pair without a verdict goes on: not past a bar."""
+        return self.min is None
 
     def input_files(self) -> dict[str, str]:
         """A rubric of the user's own."""

@@ -11,6 +11,8 @@ from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
 SHINGLE, HASHES = 3, 64
+UNLIKE = 0.75
+"""From this novelty on a text resembles none: which of two is nearer is chance."""
 MANY = 1000
 """Texts from which on a kernel compares them, some five times as fast."""
 Held = TypeVar("Held", npt.NDArray[np.int32], npt.NDArray[np.int64])
@@ -84,8 +86,8 @@ class Sides:
         self._pools = {split: Novelty(held) for split, held in texts.items()}
 
     def strays(self, row: Mapping[str, Any]) -> bool:
-        """Tell whether a child is nearer to another split."""
-        own = self._pools[row.get("split")].of(row["input"])
+        """Tell whether a child is nearer to another split, and near it at all."""
+        own = min(self._pools[row.get("split")].of(row["input"]), UNLIKE)
         return any(pool.of(row["input"]) < own for split, pool in self._pools.items() if split != row.get("split"))
 
 

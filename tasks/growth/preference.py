@@ -46,7 +46,6 @@ class Preference(CompletingStep):
     """
 
     takes: ClassVar[tuple[Kind, ...]] = ("pairs",)
-    keeps: ClassVar[bool] = True
     temperature_by_default: ClassVar[float] = 1.0
 
     use: Literal["preference"] = "preference"
@@ -62,6 +61,11 @@ class Preference(CompletingStep):
     def models(self) -> tuple[str, ...]:
         """The writer and the judge."""
         return tuple(dict.fromkeys((self.model, self.judge or self.model)))
+
+    @property
+    def keeps(self) -> bool:
+        """A row that could not be completed goes on as it was."""
+        return True
 
     def input_files(self) -> dict[str, str]:
         """A prompt and a rubric of the user's own."""

@@ -23,6 +23,8 @@ class ModelStep(Step):
     gives: ClassVar[Kind | None] = "pairs"
     draws: ClassVar[bool] = True
     temperature_by_default: ClassVar[float] = 0.7
+    judge_place: ClassVar[str] = "judge"
+    """The setting that names a second model."""
 
     model: str
     """Name of the model in the recipe's `models`."""
@@ -70,10 +72,17 @@ class ModelStep(Step):
             return [Fault("budget", "is given either in `usd` or in `tokens`", remedy="For instance `budget: {tokens: 500000}`.")]
         return ()
 
+    def faults_in(self, files: Mapping[str, str]) -> Sequence[Fault]:
+        """An empty prompt: the model would be told nothing."""
+        empty = "prompt" in files and not files["prompt"].strip()
+        return [Fault("prompt", "is empty", self.prompt or "", "Write what the model must know, or take it out.")] if empty else []
+
     def model_faults(self, models: Mapping[str, Any]) -> Sequence[Fault]:
         """Name what does not fit the recipe's models."""
         absent = [
-            Fault("model", f"is not among the models ({', '.join(models) or 'none'})", name) for name in self.models() if name not in models
+            Fault(place, f"is not among the models ({', '.join(models) or 'none'})", name)
+            for name, place in zip(self.models(), ("model", self.judge_place), strict=False)
+            if name not in models
         ]
         free = [name for name in self.models() if name in models and models[name].price is None]
         if self.budget and self.budget.usd is not None and free:
@@ -86,12 +95,15 @@ class CompletingStep(ModelStep):
     """A step that completes rows: ids stay, and so does every word that a human wrote."""
 
     family: ClassVar[Family] = "complete"
-    keeps: ClassVar[bool] = False
-    """Whether a row that the model did not complete, or must not see, goes on as it was; otherwise it is dropped, by name."""
 
     async def finish(self, row: Row, ask: Ask, context: Context) -> Row:
         """Complete one row; Refused says why it cannot be."""
         raise NotImplementedError
+
+    @property
+    def keeps(self) -> bool:
+        """Whether a row that the model did not complete, or must not see, goes on as it was; otherwise it is dropped, by name."""
+        return False
 
     @property
     def calls(self) -> int:

@@ -80,6 +80,29 @@ def _emptied(value: Mapping[str, Any], wrong: Mapping[str, str], schema: Mapping
     return {name: None if name in bad else value.get(name) for name in known if name in value or name in missing}, bad
 
 
-def written(value: object) -> str:
-    """Write an object as an output's text, numbers of any size as they are; ValueError where JSON cannot hold one."""
-    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+def written(value: object, like: str = "") -> str:
+    """Write an object as an output's text, numbers of any size as they are; ValueError where JSON cannot hold one.
+
+    It is laid out as the JSON text `like` is: on one line or several, with or without blanks; on several lines where there is none.
+    """
+    return json.dumps(value, allow_nan=False, **_form_of(like))
+
+
+def _form_of(text: str) -> dict[str, Any]:
+    """Give the form in which a JSON text is written, as far as `json.dumps` has it."""
+    forms: list[dict[str, Any]] = [
+        {"ensure_ascii": escaped, "indent": indent, "separators": separators}
+        for escaped in (False, True)
+        for indent, separators in ((2, None), (4, None), ("\t", None), (None, None), (None, (",", ":")))
+    ]
+    try:
+        held = json.loads(text) if text else None
+        exact = [form for form in forms if held is not None and json.dumps(held, **form) == text.strip()]
+    except (ValueError, RecursionError):
+        exact = []
+    return (exact or [forms[3] if text.strip() and "\n" not in text.strip() else forms[0]])[0]
+
+
+def rewritten(text: str, like: str) -> str:
+    """Write a JSON text in the form of another one; as it is where that is no JSON object or list."""
+    return written(json.loads(text), like) if like.lstrip().startswith(("{", "[")) else text

@@ -211,13 +211,16 @@ def test_judge_scores_by_a_rubric_and_drops_what_is_below(tmp_path: Path) -> Non
     assert report(best, "good")["dropped"] == {"judged below 4": 4}
 
 
-def test_a_verdict_that_cannot_be_read_costs_no_row(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bar", ["", "min: 4, "])
+def test_a_verdict_that_cannot_be_read_costs_no_row_unless_there_is_a_bar(tmp_path: Path, bar: str) -> None:
     seeds(tmp_path, [{"input": prose(n, 1), "output": prose(n, 2)} for n in range(3)])
     with scripted(lambda asked: "no idea" if asked.data.get("input") != prose(0, 1) else {"score": "9"}) as server:
-        dataset = build(recipe(server.url, "  good: {use: judge, model: w, min: 4, budget: {tokens: 100000}}"))
+        steps = f"  good: {{use: judge, model: w, {bar}budget: {{tokens: 100000}}}}\n  all: {{use: dedup, from: [seeds, good]}}"
+        dataset = build(recipe(server.url, steps))
     told = report(dataset, "good")
-    assert dataset.train.collect()["score"].to_list() == [None, None, None]
-    assert told["unanswered"] == {"broken JSON": 2, "schema violation": 1}
+    lost = {"broken JSON": 2, "schema violation": 1}
+    assert (told["unanswered"], told["dropped"]) == (({}, lost) if bar else (lost, {}))
+    assert told["rows_out"] == (0 if bar else 3)
     assert told["quarantined"] == 3
     assert told["failures"] == {"broken JSON": 4, "schema violation": 2}
     assert len(server.calls) == 6

@@ -39,7 +39,7 @@ def show_plan(plan: Plan, site: Site, workers: int, *, sample: bool, as_json: bo
             "state": states[stage.name],
             "cost": _cost(plan, stage, states[stage.name], asked.get(stage.name)),
             "rows": expected.get(stage.steps[-1]),
-            "expected": told(asked[stage.name]) if stage.name in asked else _told(plan, stage),
+            "expected": _asks(plan, stage, asked[stage.name]) if stage.name in asked else _told(plan, stage),
             "estimate": asked[stage.name].plain() if stage.name in asked else None,
         }
         for stage in plan.stages
@@ -65,6 +65,11 @@ def _told(plan: Plan, stage: Stage) -> str:
     return "; ".join(search.told() for search in searches if isinstance(search, Near | Semantic))
 
 
+def _asks(plan: Plan, stage: Stage, estimate: Estimate) -> str:
+    step = plan.step(stage.steps[-1])
+    return told(estimate, step.budget.unit if isinstance(step, ModelStep) and step.budget else "")
+
+
 def _cost(plan: Plan, stage: Stage, state: str, estimate: Estimate | None) -> dict[str, Any]:
     """Give what a stage costs at least and at most: nothing, or what is expected of a step that asks a model, up to its budget."""
     step = plan.step(stage.steps[-1])
@@ -82,6 +87,8 @@ def _of_model(budget: Budget | None, estimate: Estimate | None) -> dict[str, Any
     if estimate is None:
         return {"low": 0, "high": most if budget else 0, "unit": unit}
     if unit == "usd":
+        most = min(most, max(estimate.left, 0))
         return {"low": min(estimate.usd.low, most), "high": min(estimate.usd.high, most), "unit": unit}
     low, high = math.floor(estimate.tokens.low), math.ceil(estimate.tokens.high)
+    most = min(most, max(math.ceil(estimate.left), 0)) if estimate.left < math.inf else most
     return {"low": min(low, most), "high": min(high, most), "unit": unit}

@@ -13,7 +13,7 @@ from flows.workplace import Site
 from tasks.clients.llm import Endpoint
 from tasks.clients.model import Request
 from tasks.errors import DartboardError, Fault, RecipeError
-from tasks.growth.budget import Budget
+from tasks.growth.budget import Budget, Purse
 from tasks.growth.growing import GrowingStep
 from tasks.growth.ledger import Ledger
 from tasks.growth.rehearsal import Estimate, Rehearsal, Span, rehearse
@@ -117,20 +117,33 @@ def _rehearsed(plan: Plan, site: Site, stage: Stage, results: dict[str, Result])
     try:
         asking = Rehearsal(models, step.model, ledger)
         found = asyncio.run(rehearse(step, rows[:: max(every, 1)], asking, site.job("model", [site.call(name)], []).context()))
+        if step.budget:
+            purse = Purse(ledger, f"{plan.recipe.name}/{name}", step.budget) if ledger else None
+            found = replace(found, left=purse.left if purse else step.budget.cap)
     finally:
         if ledger:
             ledger.close()
     return Rehearsed(asking.missing, found if every <= 1 else found.times(every))
 
 
-def told(estimate: Estimate) -> str:
-    """Say an estimate in one line."""
+def told(estimate: Estimate, unit: str = "") -> str:
+    """Say an estimate in one line; with the unit of a budget, also what is left of that, where it may not do."""
     if not estimate.calls.high:
         return f"asks nothing: {estimate.known:,} answers are known"
     usd = f", {estimate.usd.low:.2g} to {estimate.usd.high:.2g} dollars" if estimate.usd.high else ""
     known = f" ({estimate.known:,} answers known)" if estimate.known else ""
     spans = ["{} to {}".format(*ends) if ends[0] != ends[1] else ends[0] for ends in map(_ends, (estimate.calls, estimate.tokens))]
-    return f"asks {spans[0]} calls{known}, {spans[1]} tokens{usd}, {_minutes(estimate.seconds.low)} to {_minutes(estimate.seconds.high)}"
+    took = f"{_minutes(estimate.seconds.low)} to {_minutes(estimate.seconds.high)}"
+    return f"asks {spans[0]} calls{known}, {spans[1]} tokens{usd}, {took}{_short(estimate, unit)}"
+
+
+def _short(estimate: Estimate, unit: str) -> str:
+    """Say what is left of a budget that the high estimate does not fit in."""
+    needed = estimate.usd if unit == "usd" else estimate.tokens
+    if not unit or needed.high <= estimate.left:
+        return ""
+    left = f"{max(estimate.left, 0):,.{4 if unit == 'usd' else 0}f} {unit} are left of its budget"
+    return f"; but {left}{', which will not do' if needed.low > estimate.left else ''}"
 
 
 def _ends(held: Span) -> tuple[str, str]:

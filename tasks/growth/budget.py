@@ -88,6 +88,11 @@ class Purse:
         row = self._ledger.database.execute("SELECT sum(worst * sent) FROM calls WHERE budget = ?", (self._account,)).fetchone()
         return float(row[0] or 0)
 
+    @property
+    def left(self) -> float:
+        """What may still be spent or set aside."""
+        return self.budget.cap - self.spent - self.set_aside
+
     def told(self) -> str:
         """Say that the budget is reached, and how: what is spent, what lost calls may cost, and what there was no room for."""
         digits = 0 if self.budget.unit == "tokens" else 4

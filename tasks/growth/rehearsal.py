@@ -53,11 +53,13 @@ class Estimate:
     tokens: Span
     usd: Span
     seconds: Span
+    left: float = math.inf
+    """What is left of the step's budget, in its unit."""
 
     def times(self, factor: int) -> "Estimate":
         """Give the estimate of so many times as many rows."""
         spans = [Span(factor * held.low, factor * held.high) for held in (self.calls, self.tokens, self.usd, self.seconds)]
-        return Estimate(factor * self.known, *spans)
+        return Estimate(factor * self.known, spans[0], spans[1], spans[2], spans[3], self.left)
 
     def plain(self) -> dict[str, object]:
         """Give it as plain data."""

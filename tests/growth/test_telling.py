@@ -214,3 +214,22 @@ def test_reviewers_who_mend_a_row_in_two_ways_disagree(tmp_path: Path, capsys: p
     said = capsys.readouterr()
     assert "people disagree" in said.err
     assert "0 kept, 0 edited, 0 dropped" in said.out
+
+
+@pytest.mark.usefixtures("seeds")
+def test_a_plan_tells_what_is_left_of_a_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from flows.build import main
+
+    with scripted(lambda _: pair()) as server:
+        text = recipe(server.url, "use: self-instruct, rows: 400").replace("tokens: 1000000", "tokens: 20000")
+        (tmp_path / "r.yaml").write_text(text)
+        assert main(["r.yaml", "--plan"]) == 0
+        assert "; but 20,000 tokens are left of its budget" in capsys.readouterr().out
+        assert main(["r.yaml", "--runner", "direct"]) == 4
+        asked = len(server.calls)
+        capsys.readouterr()
+        assert main(["r.yaml", "--plan"]) == 0
+        out = capsys.readouterr().out
+        assert "tokens are left of its budget, which will not do" in out
+        assert "20,000 tokens are left" not in out
+        assert len(server.calls) == asked

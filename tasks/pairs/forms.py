@@ -42,14 +42,14 @@ CALLED: dict[str, tuple[str, ...]] = {
 class Forms(Pairing):
     """Lay records out as forms: label lines, boxes, columns, tables, HTML, e-mails, some misread by a scanner; the record is the output.
 
-    Each text is a JSON object. Fields are left out, called otherwise and put in another order by the rates given; the output is
-    the record as JSON, with `null` for what the form does not show. Nested objects become fields of their own, lists of texts and
-    numbers one value. A text that is no object is dropped as `no record`, one with a list of records as `not flat`.
-    All is drawn by the row's id.
+    Each text is a JSON object, such as `files` reads by `columns: {text: "*"}` from JSON, JSON lines, CSV and Parquet. Fields are left
+    out, called otherwise and put in another order by the rates given; the output is the record as JSON, with `null` for what the form
+    does not show. Nested objects become fields of their own, lists of texts and numbers one value. A text that is no object is
+    dropped as `no record`, one with a list of records as `not flat`. All is drawn by the row's id.
 
     ```yaml
     steps:
-      records: {use: files, path: "records/*.json"}
+      records: {use: files, path: "records/*.json", columns: {text: "*"}}
       pairs: {use: forms, missing: 0.1, renamed: 0.3, reordered: 0.5, ocr: 0.1}
       dataset: {use: write}
     ```

@@ -21,7 +21,7 @@ class Transcode(Pairing):
 
     ```yaml
     steps:
-      records: {use: files, path: "records/*.json"}
+      records: {use: files, path: "records/*.json", columns: {text: "*"}}
       pairs: {use: transcode, read: json, write: yaml}
       dataset: {use: write}
     ```

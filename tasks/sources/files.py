@@ -1,6 +1,7 @@
 """`files` and `seeds`: texts and rows of the user's own files."""
 
 import itertools
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -34,6 +35,8 @@ SETTABLE = (
     "title", "authors", "url", "licence", "language", "created", "group", "private",
 )  # fmt: skip
 """The columns of the design that `columns` may fill from a record's field; the others are Dartboard's own."""
+WHOLE = "*"
+"""What `columns: {text: "*"}` names: the whole record."""
 RECORD = frozenset({"text", "messages", "conversations", "prompt", "completion", "chosen", "instruction", "input", "output"})
 PUBLIC = ("", "false", "0", "no", "none", "null")
 """What a record may say in `private` to be none; anything else makes it private."""
@@ -45,7 +48,8 @@ class Files(SourceStep):
     As documents, each text file is one row, and each record with a `text`; as pairs, rows of
     prompt-completion, chat messages, Alpaca, ShareGPT and TRL are recognised. `columns` names their
     fields in ours (`{text: body}`); fields that are not used are kept in `attrs`. Inputs that wait for
-    `answer` are pairs too: name `input` and no `output`. A bad line or
+    `answer` are pairs too: name `input` and no `output`. Of records that are texts themselves
+    `{text: "*"}` takes the whole as JSON. A bad line or
     file is skipped by name, and nothing beside it is lost. Of HTML the main part is read, without
     tables, figures, forms and navigation; headings of EPUB and DOCX become `sections`. PDF needs the
     extra `documents`.
@@ -82,7 +86,12 @@ class Files(SourceStep):
     @property
     def _fields(self) -> frozenset[str]:
         """The fields by which an object is known as a record, not as a wrapper around a list of them."""
-        return RECORD | frozenset(self.columns.values())
+        return frozenset() if self._whole else RECORD | frozenset(self.columns.values())
+
+    @property
+    def _whole(self) -> bool:
+        """Whether each record is a text."""
+        return self.kind == "documents" and self.columns.get("text") == WHOLE
 
     @property
     def kind(self) -> Kind:
@@ -186,7 +195,7 @@ class Files(SourceStep):
 
     @property
     def _by_columns(self) -> Asked | None:
-        return asked_of(self.columns) if self.kind == "documents" else None
+        return asked_of(self.columns) if self.kind == "documents" and not self._whole else None
 
     def _shared(self, unit: Unit, member: str, context: Context) -> Origin:
         return Origin(context.step, self.use, unit.key, member, self.licence, self.private)
@@ -266,6 +275,8 @@ class Files(SourceStep):
         """Give the rows of a record: one, or one for each answer of a conversation."""
         if row.fault:
             raise NotPair(row.fault)
+        if self._whole:
+            return self._record_of(row, unit, step)
         if {"id", "source", "unit", "span", "attrs", "group"} <= set(row.value):
             return [self._own(row.value)]
         absent = [theirs for theirs in self.columns.values() if theirs not in row.value]
@@ -275,6 +286,12 @@ class Files(SourceStep):
         rest = {name: value for name, value in row.value.items() if name not in self.columns.values()}
         base = origin(step, self.use, unit, row.place)
         return [self._document(base, named, rest)] if self.kind == "documents" else self._pairs(base, named, rest)
+
+    def _record_of(self, row: Row, unit: str, step: str) -> list[dict[str, Any]]:
+        """Give a record as a document whose text is the record; only what `columns` names is said of it."""
+        whole = {"text": json.dumps(row.value, ensure_ascii=False, default=str)}
+        named = {ours: row.value.get(theirs) for ours, theirs in self.columns.items() if theirs != WHOLE}
+        return [self._document(origin(step, self.use, unit, row.place), named | whole, {})]
 
     def _document(self, base: dict[str, Any], named: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
         text = named.get("text", rest.get("text"))

@@ -27,7 +27,7 @@ MAX_JSON_BYTES = 96 << 20
 def read_rows(unit: Unit, fields: Collection[str]) -> Iterator[Row]:
     """Read a unit's records by the ending of its name, a compression's ending apart.
 
-    A JSON object with one of `fields` is a record; another may be a wrapper around a list of them.
+    A JSON object with one of `fields` is a record; another may be a wrapper around a list of them. Without `fields` any is a record.
     """
     name = plain_name(unit.key)
     if name.endswith(".parquet"):
@@ -74,7 +74,7 @@ def _json(data: bytes, fields: Collection[str]) -> Iterator[Row]:
 
 def _listed(value: Any, fields: Collection[str]) -> list[Any]:
     """Give the records of a JSON file: a list, the one list of objects inside a wrapper, or the object itself."""
-    if isinstance(value, dict) and not set(fields) & set(value):
+    if isinstance(value, dict) and fields and not set(fields) & set(value):
         lists = [inner for inner in value.values() if isinstance(inner, list) and inner and isinstance(inner[0], dict)]
         return lists[0] if len(lists) == 1 else [value]
     return value if isinstance(value, list) else [value]

@@ -186,6 +186,7 @@ def _undivided(steps: Mapping[str, Step | None], wiring: Wiring) -> None:
         divided[name] = name if isinstance(steps[name], Split) else next(iter(by.values()), "")
     sinks = {name: divided[name] for name in wiring.order if isinstance(steps[name], Write)}
     _grown_before(steps, wiring, divided)
+    _without_seeds(steps, wiring)
     if len(set(sinks.values())) > 1:
         told = ", ".join(f"`{sink}` by {f'`{split}`' if split else 'nothing'}" for sink, split in sinks.items())
         wiring.warnings.append(f"steps: subsets divided differently ({told}) share rows of test and train; train on one, never on all")
@@ -202,6 +203,21 @@ def _grown_before(steps: Mapping[str, Step | None], wiring: Wiring, divided: Map
             remedy = f"Split the seeds, grow from the split, and join both: `from: [SPLIT, {before}]`."
             wiring.faults.append(Fault(_at(name, ""), rule, remedy=remedy))
         grown[name] = name if step is not None and step.family == "grow" and divided[name] == "" else before
+
+
+def _without_seeds(steps: Mapping[str, Step | None], wiring: Wiring) -> None:
+    """Warn of datasets that hold children only: what grows gives no seeds on."""
+    alone: dict[str, str] = {}
+    for name in wiring.order:
+        step, parents = steps[name], wiring.parents[name]
+        inherited = [alone[parent] for parent in parents]
+        alone[name] = name if step is not None and step.family == "grow" else next(iter(inherited), "") if all(inherited) else ""
+        if isinstance(step, Write) and alone[name]:
+            grown = alone[name]
+            joined = ", ".join([*wiring.parents[grown], grown])
+            wiring.warnings.append(
+                f"steps.{name}: only what `{grown}` grows is written, no seed and no other split; join both by `from: [{joined}]`"
+            )
 
 
 def _kind(name: str, step: Step, kinds: list[Kind | None], parents: tuple[str, ...], faults: list[Fault]) -> Kind | None:

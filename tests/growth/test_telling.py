@@ -233,3 +233,14 @@ def test_a_plan_tells_what_is_left_of_a_budget(tmp_path: Path, capsys: pytest.Ca
         assert "tokens are left of its budget, which will not do" in out
         assert "20,000 tokens are left" not in out
         assert len(server.calls) == asked
+
+
+@pytest.mark.usefixtures("seeds")
+def test_a_dataset_without_its_seeds_is_warned_of() -> None:
+    from flows.reader import read_recipe, warnings
+
+    text = recipe("http://127.0.0.1:9/v1", GROWN)
+    assert not warnings(read_recipe(text))
+    (warned,) = warnings(read_recipe(text.replace("from: [split, grown]", "from: grown")))
+    assert "only what `grown` grows is written" in warned
+    assert "`from: [split, grown]`" in warned

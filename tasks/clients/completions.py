@@ -23,6 +23,7 @@ QUOTA = re.compile(r"exceeded your current quota", re.IGNORECASE)
 OF_A_SCHEMA = re.compile(r"json_schema|response_format|schema|structured|grammar|guided", re.IGNORECASE)
 
 
+LEAST_WAIT = 0.05
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 SAID_TO_WAIT = re.compile(r"(?:retry|try again) (?:in|after) ((?:[\d.]*\d\s*(?:ms|s|m|h))+)", re.IGNORECASE)
 
@@ -100,18 +101,23 @@ def _answer(text: str, finish: Any, usage: Any, request: Request) -> Answer:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read how long to wait, in seconds or until a date; None where neither is told."""
+    """Read how long to wait, in seconds or until a date; None where neither is told, or it is over."""
     told, exactly = headers.get("retry-after", ""), headers.get("retry-after-ms", "")
     if exactly.isdecimal():
-        return max(int(exactly) / 1000, 0.05)
+        return max(int(exactly) / 1000, LEAST_WAIT)
     try:
-        return max(float(told), 0.05) if math.isfinite(float(told)) else None
+        seconds = float(told)
     except ValueError:
-        pass
+        seconds = _until(told)
+    return max(seconds, LEAST_WAIT) if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _until(date: str) -> float:
+    """Give the seconds until a date; not a number where it is none."""
     try:
-        return max(email.utils.parsedate_to_datetime(told).timestamp() - time.time(), 0.05)
-    except ValueError:
-        return None
+        return email.utils.parsedate_to_datetime(date).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def wait_of(headers: Mapping[str, str], complaint: str) -> float | None:

@@ -181,6 +181,9 @@ class Endpoint:
 
     def _class_of_status(self, error: "openai.APIStatusError") -> str:
         complaint = _complaint(error)
+        if error.status_code < 400 and not self.understood:
+            where = error.response.headers.get("location", "elsewhere")
+            raise ModelError(f"models.{self.name}: {self.model.url} redirects to {where}. Name the address that answers itself.")
         if error.status_code in (408, 504):
             return TIMEOUT
         if error.status_code >= 500 or error.status_code in (409, 425):
@@ -277,11 +280,17 @@ class Endpoint:
             self._vendor = Vendor(f"models.{self.name}.vendor", self.model.vendor, self.model.url, self._key(), self.timeout_seconds)
 
     def connected(self) -> "openai.AsyncOpenAI":
-        """Give the client, made when it is first needed."""
+        """Give the client, made when it is first needed; it follows no redirect, which could lead beyond the allowed addresses."""
         import openai
 
         if self._client is None:
-            self._client = openai.AsyncOpenAI(base_url=self.model.url, api_key=self._key(), max_retries=0, timeout=self.timeout_seconds)
+            self._client = openai.AsyncOpenAI(
+                base_url=self.model.url,
+                api_key=self._key(),
+                max_retries=0,
+                timeout=self.timeout_seconds,
+                http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, timeout=self.timeout_seconds),
+            )
         return self._client
 
     def _key(self) -> str:

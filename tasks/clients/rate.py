@@ -11,9 +11,11 @@ from collections import deque
 from dataclasses import dataclass
 
 SPARE = 0.94
-"""Of a rate that was told or learnt so much is used: servers count by clocks of their own."""
+"""Of a rate that was learnt so much is used: servers count by clocks of their own."""
+TOLD = 0.9
+"""The same of a rate that was told: whoever tells it wants no refusals, which cost more than a slower pace."""
 SLOWER = 0.7
-"""By this a learnt rate falls with each further refusal."""
+"""By this a rate falls with each further refusal; one that was told by TOLD the first time."""
 SURE_SECONDS = 60.0
 """What came through by sending and waiting as told is sure for so long; no lower rate is kept, since some refusals have other causes."""
 STEP, STEADY_SECONDS = 0.25, 10.0
@@ -45,8 +47,8 @@ class Rate:
     """
 
     def __init__(self, requests_per_minute: float | None = None, tokens_per_minute: float | None = None) -> None:
-        self._known = SPARE * requests_per_minute / 60 if requests_per_minute else None
-        self._tokens = SPARE * tokens_per_minute / 60 if tokens_per_minute else None
+        self._known = TOLD * requests_per_minute / 60 if requests_per_minute else None
+        self._tokens = TOLD * tokens_per_minute / 60 if tokens_per_minute else None
         self._lock = threading.Lock()
         self.per_second = self._known
         """Requests a second that are sent at most; None where nothing limits them yet."""
@@ -108,6 +110,8 @@ class Rate:
             self.per_second, self._worth = most, SPARE / max(spent, SHORTEST_SECONDS)
         elif self._tried:
             self.per_second, self._step = self.per_second / (1 + self._step), self._step / 2
+        elif self._known and self._shut == 0:
+            self.per_second = TOLD * self._known
         else:
             self.per_second = min(most, SLOWER * self.per_second)
         self.per_second = max(self.per_second, self._least())

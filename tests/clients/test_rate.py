@@ -113,7 +113,7 @@ def test_a_rate_that_nobody_told_is_learnt_from_few_refusals(
 def test_a_told_rate_is_kept_without_a_refusal(latency: float) -> None:
     spent, refused, early = played(Rate(1200), sliding(20, 1.0, 2.0), calls=200, at_once=8, latency=latency)
     assert (refused, early) == (0, 0)
-    assert 9.9 <= spent <= 11
+    assert 9.9 <= spent <= 11.5
 
 
 def test_a_limit_of_a_minute_is_used_to_its_end() -> None:
@@ -156,7 +156,7 @@ def test_calls_refused_together_shut_the_gate_once() -> None:
 
 @pytest.mark.parametrize(
     ("headers", "seconds"),
-    [({"retry-after": "7"}, 7), ({"retry-after": "0"}, 0.05), ({"retry-after-ms": "250", "retry-after": "1"}, 0.25), ({}, None), ({"retry-after": "soon"}, None), ({"retry-after": "inf"}, None)],
+    [({"retry-after": "7"}, 7), ({"retry-after": "0"}, 0.05), ({"retry-after-ms": "250", "retry-after": "1"}, 0.25), ({}, None), ({"retry-after": "soon"}, None), ({"retry-after": "inf"}, None), ({"retry-after": "-5"}, None), ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None), ({"retry-after": "Wed, 99 Oct 99999 07:28:00 GMT"}, None)],
 )  # fmt: skip
 def test_the_time_of_a_refusal_is_read(headers: dict[str, str], seconds: float | None) -> None:
     endpoint = Endpoint("w", Model(model="m", url="http://127.0.0.1:1/v1"))

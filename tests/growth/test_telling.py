@@ -244,3 +244,15 @@ def test_a_dataset_without_its_seeds_is_warned_of() -> None:
     (warned,) = warnings(read_recipe(text.replace("from: [split, grown]", "from: grown")))
     assert "only what `grown` grows is written" in warned
     assert "`from: [split, grown]`" in warned
+
+
+@pytest.mark.usefixtures("seeds")
+@pytest.mark.parametrize("status", [302, 307])
+def test_no_redirect_is_followed(status: int) -> None:
+    with scripted(lambda _: pair()) as other:
+        with (
+            scripted(lambda _: Failed(status, "", {"Location": f"{other.url}/chat/completions"})) as server,
+            pytest.raises(ModelError, match=r"redirects to http://.*Name the address that answers itself"),
+        ):
+            build(recipe(server.url, GROWN))
+        assert not other.calls

@@ -26,10 +26,10 @@ class Fill(CompletingStep):
     """Fill the null fields of each record; known fields are shown, frozen and checked.
 
     Imputation in the sense of Little & Rubin (2019), with the mask kept: `imputed` names what was filled. `fields` are columns, or with
-    `record` the fields of the JSON object in that column. An answer that gives a known field another value is refused and asked for
-    once more. A field for which the model knows no value, or gives one that does not fit the `schema`, stays null and stands in
-    `emptied`. Rows that need nothing, or are private, pass through. How well it guesses is measured: for each field up to `measure`
-    known values are hidden and asked for, and the report says how many came back.
+    `record` the fields of the JSON object in that column. An answer that gives a known field another value is refused and asked for once
+    more; of one that does so again only the missing fields are taken. A field for which the model knows no value, or gives one that does
+    not fit the `schema`, stays null and stands in `emptied`. Rows that need nothing, or are private, pass through. How well it guesses is
+    measured: for each field up to `measure` known values are hidden and asked for, and the report says how many came back.
 
     ```yaml
     models:
@@ -157,7 +157,7 @@ class Fill(CompletingStep):
         def read(answer: Answer, last: bool) -> tuple[dict[str, Any], list[str]]:  # noqa: FBT001  the signature of a reader of answers
             value = json_in(unrepeated(whole(answer), told))
             changed = [name for name, held in known.items() if name in value and not _same(value[name], held)]
-            if changed:
+            if changed and not last:
                 raise Refused("changed a known field", "told", detail=", ".join(changed))
             found, _ = fitted({name: value.get(name) for name in missing}, schema, last=last, empty=True)
             return found, [name for name in missing if found.get(name) is None]

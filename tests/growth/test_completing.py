@@ -95,6 +95,18 @@ def test_fill_freezes_what_is_known_and_empties_one_bad_field(tmp_path: Path) ->
     assert report(dataset, "filled")["failures"] == {"changed a known field": 1}
 
 
+def test_a_known_field_that_is_changed_again_stays_and_costs_no_other(tmp_path: Path) -> None:
+    seeds(tmp_path, RECORDS[:2])
+    with scripted(lambda _: {"colour": "no such colour", "weight": 3}) as server:
+        step = "  filled: {use: fill, model: w, record: output, fields: [colour, weight], measure: 0, budget: {tokens: 100000}}"
+        dataset = build(recipe(server.url, step))
+    for row, was in zip(dataset.train.collect().to_dicts(), RECORDS, strict=False):
+        assert json.loads(row["output"]) == json.loads(was["output"]) | {"weight": 3}
+        assert row["imputed"] == ["weight"]
+    assert len(server.calls) == 4
+    assert report(dataset, "filled")["failures"] == {"changed a known field": 2}
+
+
 def test_fill_needs_to_know_what_to_fill(tmp_path: Path) -> None:
     seeds(tmp_path, RECORDS)
     with pytest.raises(RecipeError, match="tells what to fill"):

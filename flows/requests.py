@@ -16,11 +16,14 @@ from flows.rehearsing import rehearsals
 from flows.rim import Exit, guarded
 from flows.runners import interruptible, pool
 from flows.workplace import Site
-from tasks.clients.batches import parsed, request_line, result_of
+from tasks.clients.batches import complaint_of, parsed, request_line, result_of
 from tasks.clients.model import Answer
 from tasks.errors import usage
 from tasks.growth.ledger import Ledger, request_key
 from tasks.store.place import Place
+
+SHOWN = 5
+"""Requests without an answer that are named."""
 
 
 def export(recipe: str, file: Path, options: Options) -> int:
@@ -41,15 +44,15 @@ def export(recipe: str, file: Path, options: Options) -> int:
     return len(lines)
 
 
-def bring(recipe: str, file: Path, options: Options) -> tuple[int, int]:
-    """Take the answers of a file into the recipe's ledger; give how many lines held one, and how many none."""
+def bring(recipe: str, file: Path, options: Options) -> tuple[int, list[str]]:
+    """Take the answers of a file into the recipe's ledger; give how many lines held one, and of the others what they say."""
     _, site, _ = prepared(recipe, options, paying=False)
     lines = parsed(_content(file))
     answers = {key: result_of(line, None) for key, line in lines.items()}
     good = {key: answer for key, answer in answers.items() if answer is not None}
     if good:
         _keep(site, good)
-    return len(good), len(answers) - len(good)
+    return len(good), [f"{key}: {complaint_of(lines[key])}" for key, answer in answers.items() if answer is None]
 
 
 def _content(file: Path) -> bytes:
@@ -92,7 +95,12 @@ def _command(told: argparse.Namespace) -> int:
         print(orjson.dumps({"requests": count}).decode() if told.json else f"{count:,} requests in {told.file}")
         return Exit.GOOD
     good, bad = bring(told.recipe, told.file, options)
-    print(orjson.dumps({"answers": good, "without": bad}).decode() if told.json else f"{good:,} answers taken; {bad:,} requests have none")
+    counts = orjson.dumps({"answers": good, "without": len(bad)}).decode()
+    print(counts if told.json else f"{good:,} answers taken; {len(bad):,} requests have none")
+    for line in bad[:SHOWN]:
+        print(f"no answer: {line}", file=sys.stderr)
+    if len(bad) > SHOWN:
+        print(f"and {len(bad) - SHOWN:,} more; the build asks for them", file=sys.stderr)
     return Exit.GOOD if good or not bad else Exit.FAILED
 
 

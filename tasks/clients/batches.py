@@ -83,6 +83,15 @@ class BatchRefused(ModelError):
     """A batch that the endpoint does not take: nothing of it was sent on."""
 
 
+def complaint_of(line: Mapping[str, Any]) -> str:
+    """Say why a line of results holds no answer."""
+    response = line.get("response") or {}
+    error = line.get("error") or (response.get("body") or {}).get("error") if isinstance(response, dict) else line.get("error")
+    told = error.get("message") or error.get("code") if isinstance(error, dict) else error
+    status = response.get("status_code") if isinstance(response, dict) else None
+    return " ".join(str(told or (f"status {status}" if status not in (None, 200) else "no answer in it")).split())[:200]
+
+
 @dataclass(frozen=True)
 class Batch:
     """A batch at an endpoint: its id, and the requests that it holds by theirs."""

@@ -77,8 +77,8 @@ class Preference(CompletingStep):
         return super().identity() | {"rubric": [self.rubric, rubric_digest(self.rubric)]}
 
     def faults_in(self, files: Mapping[str, str]) -> Sequence[Fault]:
-        """An empty rubric."""
-        return rubric_faults("rubric", files["rubric"]) if "rubric" in files else ()
+        """An empty prompt, an empty rubric."""
+        return [*super().faults_in(files), *(rubric_faults("rubric", files["rubric"]) if "rubric" in files else ())]
 
     @property
     def calls(self) -> int:

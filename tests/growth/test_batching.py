@@ -145,7 +145,9 @@ def test_a_file_for_vllm_run_batch_goes_out_and_its_answers_come_back(tmp_path: 
         told.append({"id": "vllm-8", "custom_id": lines[8]["custom_id"], "response": None, "error": {"message": "too long"}})
         answers.write_text("\n".join(map(json.dumps, told)))
         assert main(["import", str(recipe), str(answers), "--json"]) == 0
-        assert json.loads(capsys.readouterr().out) == {"answers": 8, "without": 1}
+        said = capsys.readouterr()
+        assert json.loads(said.out) == {"answers": 8, "without": 1}
+        assert said.err == f"no answer: {lines[8]['custom_id']}: too long\n"
         assert not service.live
         assert main(["export", str(recipe), str(asked), "--json"]) == 0
         assert json.loads(capsys.readouterr().out) == {"requests": 10}, "two are still missing, and eight have a second call"

@@ -82,6 +82,8 @@ def _fill(
 
 
 def _refuse(wanted: Wanted, targets: Mapping[str, float], components: int, total: int) -> None:
+    if not total:
+        raise GateError("split: no row reaches it. See above which step dropped or skipped them, and why.")
     if components < len(targets) + 1:
         raise GateError(
             f"split: {components} separate groups cannot fill {len(targets) + 1} splits. Add rows of other groups, ask for "

@@ -11,7 +11,7 @@ import pytest
 from flows.asked import asked_lines
 from flows.build import build
 from flows.review import main as review
-from tasks.errors import ModelError, RecipeError
+from tasks.errors import GateError, ModelError, RecipeError
 from tasks.growth.novelty import Sides
 from tasks.growth.structure import rewritten, written
 from tests.growth.test_strategies import children, fresh, pair, recipe, report, seeds  # noqa: F401  a fixture
@@ -256,3 +256,12 @@ def test_no_redirect_is_followed(status: int) -> None:
         ):
             build(recipe(server.url, GROWN))
         assert not other.calls
+
+
+@pytest.mark.usefixtures("seeds")
+def test_a_split_that_no_row_reaches_says_so() -> None:
+    text = recipe("http://127.0.0.1:9/v1", GROWN).replace(
+        "path: seeds.jsonl", "path: seeds.jsonl, columns: {input: qestion, output: output}"
+    )
+    with pytest.raises(GateError, match="split: no row reaches it"):
+        build(text)

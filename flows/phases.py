@@ -3,7 +3,7 @@
 Nothing here runs a job or knows where one runs; `walk` does, with whatever executes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -27,6 +27,7 @@ from tasks.growth.strategy import ModelStep
 from tasks.published.layouts import laid_out
 from tasks.published.sink import Write
 from tasks.shards import Shard, summed
+from tasks.step import RowStep, Step
 from tasks.store.commit import Done
 from tasks.store.keys import digest
 
@@ -65,8 +66,17 @@ def _rows(stage: Stage, scene: Scene) -> Phases:
         counts = [done.report["steps"][place] for done in dones]
         dropped = summed([count["dropped"] for count in counts])
         ins, outs = (sum(count[side] for count in counts) for side in ("rows_in", "rows_out"))
-        reports.append(report_of(scene, name, ins, outs, dropped, parts={"dropped": addresses(scene, dones, "dropped.parquet")}))
+        values = summed([count["values"] for count in counts])
+        parts: dict[str, Any] = {"dropped": addresses(scene, dones, "dropped.parquet")}
+        reports.append(report_of(scene, name, ins, outs, dropped, parts=parts, **_told(scene.plan.step(name), values, dropped)))
     return Result(tuple(Shard(done.part("text.parquet")) for done in dones), reports=tuple(reports))
+
+
+def _told(step: Step, values: Mapping[str, int], dropped: Mapping[str, int]) -> dict[str, Any]:
+    """Give what a row step found worth saying, as far as it did."""
+    assert isinstance(step, RowStep)
+    told = list(step.told(values, dropped))
+    return ({"values": dict(values)} if step.counts else {}) | ({"warned": told} if told else {})
 
 
 def _features(stage: Stage, scene: Scene) -> Phases:

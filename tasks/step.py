@@ -153,6 +153,14 @@ class Reading:
 class RowStep(Step):
     """A step that treats each row by itself: an edit or a pairing."""
 
+    counts: ClassVar[str | None] = None
+    """A column that it adds, whose values are counted."""
+
+    def told(self, counts: Mapping[str, int], dropped: Mapping[str, int]) -> Sequence[str]:
+        """Say what is worth knowing of a run: by the values of the column that is counted, and by why rows were dropped."""
+        del counts, dropped
+        return ()
+
     def apply(self, frame: pl.DataFrame, context: Context) -> Halves:
         """Turn a frame of rows into those kept and those dropped."""
         raise NotImplementedError

@@ -32,6 +32,7 @@ class Review(RowStep):
 
     family: ClassVar[Family] = "edit"
     takes: ClassVar[tuple[Kind, ...]] = ("pairs",)
+    counts: ClassVar[str | None] = "reviewed"
     may_be_absent: ClassVar[frozenset[str]] = frozenset({"edits"})
 
     use: Literal["review"] = "review"
@@ -39,6 +40,15 @@ class Review(RowStep):
     """JSON lines of `id`, `hash`, `verdict` (keep, drop, edit), and `output` for an edit."""
     wait: bool = Field(default=False, json_schema_extra=NO_IDENTITY)
     """In a deployed run, show a sample and wait until someone resumes the run."""
+
+    def told(self, counts: Mapping[str, int], dropped: Mapping[str, int]) -> Sequence[str]:
+        """How many rows were kept, edited and dropped; stale edits; that there were none."""
+        gone = sum(dropped.values())
+        if not counts and not gone:
+            return [f"no row has an edit in {self.edits}: none was reviewed"]
+        said = f"{counts.get('kept', 0):,} rows kept, {counts.get('edited', 0):,} edited, {gone:,} taken out by {self.edits}"
+        stale = counts.get("stale", 0)
+        return [said, *([f"{stale:,} edits are stale: their rows say something else now"] if stale else [])]
 
     def columns_after(self, before: frozenset[str]) -> frozenset[str]:
         """What became of each row is added."""

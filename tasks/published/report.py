@@ -56,8 +56,12 @@ def report(
 
 
 def _checks(reports: Sequence[Mapping[str, Any]]) -> list[str]:
-    warned = [told for report in reports for told in report.get("warned", ())]
-    return ["<h2>Checks that did not hold</h2><ul>", *(f"<li>{said(told)}</li>" for told in warned), "</ul>"] if warned else []
+    told: dict[str, list[str]] = {"Checks that did not hold": [], "Worth knowing": []}
+    for report in reports:
+        checked = "expectations" in report
+        lines = [warned if checked else f"{report['name']}: {warned}" for warned in report.get("warned", ())]
+        told["Checks that did not hold" if checked else "Worth knowing"] += lines
+    return [f"<h2>{head}</h2><ul>{''.join(f'<li>{said(line)}</li>' for line in lines)}</ul>" for head, lines in told.items() if lines]
 
 
 def _step(report: Mapping[str, Any], widest: int) -> str:

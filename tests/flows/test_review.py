@@ -67,6 +67,8 @@ def test_rows_go_out_and_come_back_as_edits(
     assert second.version != first.version
     report = next(step for step in second.summary["steps"] if step["name"] == "read")
     assert report["dropped"] == {"reviewed away": 1}
+    assert report["warned"] == ["1 rows kept, 1 edited, 1 taken out by reviews.jsonl"]
+    assert next(step for step in first.summary["steps"] if step["name"] == "read")["warned"][0].startswith("no row has an edit")
     if not layout:
         held = {row["input"]: row for row in second.train.collect().to_dicts()}
         better = held[rows[3]["input"]]
@@ -101,8 +103,11 @@ def test_edits_of_an_earlier_wording_are_refused(rows: list[dict[str, str]], tmp
     assert [edit["verdict"] for edit in edits] == ["drop"]
     rows[1]["output"] = "This one has changed after it was judged."
     (tmp_path / "faq.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    held = {row["input"]: row for row in build("r.yaml").train.collect().to_dicts()}
+    dataset = build("r.yaml")
+    held = {row["input"]: row for row in dataset.train.collect().to_dicts()}
     assert held[rows[1]["input"]]["reviewed"] == "stale", "a stale edit drops nothing"
+    told = next(step for step in dataset.summary["steps"] if step["name"] == "read")["warned"]
+    assert told[1] == "1 edits are stale: their rows say something else now"
     (tmp_path / "reviews.jsonl").write_text('{"id": "x", "verdict": "edit", "hash": "y"}\n')
     from tasks.errors import RecipeError
 

@@ -30,6 +30,8 @@ from tasks.store.place import Place
 
 Row = dict[str, Any]
 SHOWN = ("id", "hash", "split", "generator", "score", "novelty", "question", "answer")
+BESIDE = ("rejected", "verdict")
+"""Columns that a sheet has where rows have them: a worse answer, and why a judge scored the answer so."""
 LOGGED = ("id", "turns", "question", "answer")
 
 
@@ -64,6 +66,8 @@ def _rows(place: Place, version: str, name: str) -> Iterator[Row]:
             "score": record.get("score"),
             "question": pair["input"],
             "answer": pair["output"],
+            "rejected": pair.get("rejected"),
+            "verdict": record.get("verdict"),
         }
 
 
@@ -196,7 +200,7 @@ def _export(told: argparse.Namespace) -> int:
     if told.sample < 1:
         raise usage("must be at least 1", place="--sample", value=str(told.sample))
     rows = sampled(rows_of(told.dataset, told.version), told.sample)
-    write_sheet(told.to, rows, SHOWN)
+    write_sheet(told.to, rows, (*SHOWN, *(name for name in BESIDE if any(row[name] for row in rows))))
     print(f"{len(rows):,} rows in {told.to}: write yes or no into `right`, or a better answer, and a reason")
     return Exit.GOOD
 

@@ -244,3 +244,14 @@ def test_what_is_no_sheet_is_said_to_be_none(tmp_path: Path, capsys: pytest.Capt
     assert main(["export", "nowhere"]) == 2
     (tmp_path / "json.jsonl").write_text('{"id": "1", "question": "q", "answer": "a", "right": true, "better_answer": null}\n')
     assert read_sheet("json.jsonl")[0].good is True
+
+
+def test_a_sheet_shows_what_was_rejected_and_why_a_judge_scored_so(tmp_path: Path) -> None:
+    (tmp_path / "faq.jsonl").write_text(json.dumps({"input": "How?", "output": "So.", "rejected": "Not so.", "verdict": "to the point"}))
+    kept = "columns: {input: input, output: output, rejected: rejected, verdict: verdict}"
+    build(f"name: faq\nsteps:\n  faq: {{use: seeds, path: faq.jsonl, {kept}}}\n  dataset: {{use: write}}\n")
+    assert main(["export", "data/faq", "--to", "review.csv"]) == 0
+    (row,) = sheet(tmp_path / "review.csv")
+    assert (row["answer"], row["rejected"], row["verdict"]) == ("So.", "Not so.", "to the point")
+    marked(tmp_path / "review.csv", [row], n0={"right": "yes"})
+    assert main(["import", "data/faq", "review.csv"]) == 0

@@ -160,7 +160,11 @@ class Endpoint:
         import openai
 
         if isinstance(error, openai.APIStatusError) and _is_put_off(error):
-            self.model.rate.refuse(turn, time.monotonic(), self._told_to_wait(error.response.headers, _complaint(error)))
+            seconds = self._told_to_wait(error.response.headers, _complaint(error))
+            if error.status_code == 429 or seconds is None:
+                self.model.rate.refuse(turn, time.monotonic(), seconds)
+            else:
+                self.model.rate.pause(turn, time.monotonic(), seconds)
             return True
         self.model.rate.answer(turn, time.monotonic())
         return isinstance(error, Reworded)

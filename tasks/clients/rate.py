@@ -97,6 +97,12 @@ class Rate:
             elif turn.shut == self._shut - 1 and turn.number < self._first and self.per_second is not None:
                 self.per_second = max(self.per_second - self._worth, self._least())
 
+    def pause(self, turn: Turn, now: float, seconds: float) -> None:
+        """Shut the gate for as long as a busy server says; that tells nothing of a rate."""
+        with self._lock:
+            self._open_at = max(self._open_at, now + seconds)
+            self._under_way.discard(turn.number)
+
     def _learn(self, turn: Turn, now: float, wait: float) -> None:
         """Take what was answered for the rate; a call under way is counted, and taken back if it is refused too."""
         answered, spent = turn.number - 1, turn.sent - self._began

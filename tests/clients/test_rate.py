@@ -145,6 +145,16 @@ def test_tokens_of_a_minute_are_spread_too() -> None:
     assert sent in (11, 12)
 
 
+def test_a_busy_server_shuts_the_gate_and_teaches_no_rate() -> None:
+    rate = Rate()
+    turn = rate.take(0.0)
+    assert isinstance(turn, Turn)
+    rate.pause(turn, 0.1, 3.0)
+    assert rate.take(0.1) == pytest.approx(3.0)
+    assert isinstance(rate.take(3.1), Turn)
+    assert rate.per_second is None
+
+
 def test_calls_refused_together_shut_the_gate_once() -> None:
     rate = Rate()
     turns = [turn for turn in (rate.take(0.0) for _ in range(8)) if isinstance(turn, Turn)]

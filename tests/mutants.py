@@ -289,7 +289,7 @@ MUTANTS = (
         "tests/growth/test_completing.py::test_preference_keeps_what_differs_and_is_judged_worse",
     ),
     Mutant(
-        "known fields may change", "tasks/growth/fill.py", "if changed:", "if False:",
+        "known fields may change", "tasks/growth/fill.py", "if changed and not last:", "if False:",
         "tests/growth/test_completing.py::test_fill_freezes_what_is_known_and_empties_one_bad_field",
     ),
     Mutant(

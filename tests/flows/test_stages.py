@@ -210,13 +210,14 @@ def test_the_deployment_runs_on_a_worker(server: str, tmp_path: Path) -> None:
         return done.stdout
 
     prefect("work-pool", "create", "local", "--type", "process")
+    prefect("work-pool", "set-concurrency-limit", "local", "1")
     prefect("--no-prompt", "deploy", "--all", "--prefect-file", "deploy/prefect.yaml")
     deployment = asked(lambda client: client.read_deployment_by_name("build/dartboard"))
     form = deployment.parameter_openapi_schema["properties"]
     assert list(form) == ["recipe", "out", "limit", "runner", "overrides"]
     assert form["out"]["default"] == "data"
     worker = subprocess.Popen(
-        [sys.executable, "-m", "prefect", "worker", "start", "--pool", "local", "--limit", "1"],
+        [sys.executable, "-m", "prefect", "worker", "start", "--pool", "local"],
         env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:

@@ -445,7 +445,7 @@ MUTANTS = (
         "tests/growth/test_accounts.py::test_the_worst_is_the_worst_whatever_was_seen_before",
     ),
     Mutant(
-        "digits cost what words cost", "tasks/clients/llm.py", "max(share * held.weight, held.hard + 0.0)", "share * held.weight",
+        "digits cost what words cost", "tasks/clients/llm.py", "max(share * held.weight, float(held.hard + held.other))", "share * held.weight",
         "tests/growth/test_accounts.py::test_the_worst_is_the_worst_whatever_was_seen_before",
     ),
     Mutant(

@@ -96,13 +96,13 @@ class Endpoint:
     def worst(self, request: Request) -> tuple[int, int]:
         """Give the most tokens that a question and its answer can have; the form of the answer is part of the question.
 
-        Until an answer tells how this model counts, it is one for each byte. From then on digits and signs, which one text
-        may have more of than another, still count in full.
+        Until an answer tells how this model counts, it is one for each byte. From then on letters beyond ASCII, digits and signs,
+        which one text may have more of than another, still count in full.
         """
         form = ({"content": orjson.dumps(request.schema).decode()},) if request.schema else ()
         held = bulk((*request.messages, *form))
         share = min(DEARER * self.dearest, 2.0)
-        asked = max(share * held.weight, held.hard + 0.0) if self.dearest else held.most
+        asked = max(share * held.weight, float(held.hard + held.other)) if self.dearest else held.most
         return int(asked) + 1, int(request.parameters.get("max_tokens", 0)) + self.model.thinking
 
     async def ask(self, request: Request, attempts: Attempts | None = None) -> Answer:

@@ -116,7 +116,7 @@ def _check_suites(recipe: Recipe, site: Site) -> None:
 
 
 def _limits(recipe: "str | Path | Recipe | Mapping[str, Any]", options: Options) -> list[str]:
-    """Give what `--limit` changes; seeds that are grown from are all taken, so that a pilot's calls are the first ones of the whole."""
+    """Give what `--limit` changes; where a step grows, all `seeds` are taken, so that a pilot's calls are the first ones of the whole."""
     if options.limit is None:
         return []
     if options.limit < 1:
@@ -311,7 +311,7 @@ def _parser() -> argparse.ArgumentParser:
         "--limit",
         type=int,
         metavar="N",
-        help="take at most N rows of every source (all seeds that are grown from), and grow at most N in each step: a pilot",
+        help="take at most N rows of every source (all `seeds` where a step grows), and grow at most N in each step: a pilot",
     )
     add("--plan", action="store_true", help="show what is cached and what is to do, and stop")
     add(

@@ -86,9 +86,8 @@ def _of_model(budget: Budget | None, estimate: Estimate | None) -> dict[str, Any
     unit, most = (budget.unit, budget.cap) if budget else ("tokens", math.inf)
     if estimate is None:
         return {"low": 0, "high": most if budget else 0, "unit": unit}
+    most = max(min(most, estimate.left), 0)
     if unit == "usd":
-        most = min(most, max(estimate.left, 0))
         return {"low": min(estimate.usd.low, most), "high": min(estimate.usd.high, most), "unit": unit}
     low, high = math.floor(estimate.tokens.low), math.ceil(estimate.tokens.high)
-    most = min(most, max(math.ceil(estimate.left), 0)) if estimate.left < math.inf else most
     return {"low": min(low, most), "high": min(high, most), "unit": unit}

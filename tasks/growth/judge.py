@@ -34,6 +34,7 @@ class Judge(CompletingStep):
     """
 
     takes: ClassVar[tuple[Kind, ...]] = ("pairs",)
+
     use: Literal["judge"] = "judge"
     rubric: Annotated[str, Field(min_length=1)] = "quality"
     """`quality`, `spirit` (spirit over letter), or a file of your own."""

@@ -68,13 +68,10 @@ def test_a_key_that_stands_in_a_recipe_is_not_repeated() -> None:
 
 
 @pytest.mark.usefixtures("seeds")
-@pytest.mark.parametrize(
-    ("step", "place"), [("use: self-instruct, rows: 3, accept: {judge: {model: nobody, min: 3}}", "steps.grown.accept.judge.model")]
-)
-def test_a_judge_that_is_no_model_is_named_where_it_stands(step: str, place: str) -> None:
+def test_a_judge_that_is_no_model_is_named_where_it_stands() -> None:
     with pytest.raises(RecipeError) as error:
-        build(recipe("http://127.0.0.1:9/v1", step))
-    assert f"{place}: got nobody: is not among the models (w, critic)" in told(error)
+        build(recipe("http://127.0.0.1:9/v1", f"{GROWN}, accept: {{judge: {{model: nobody, min: 3}}}}"))
+    assert "steps.grown.accept.judge.model: got nobody: is not among the models (w, critic)" in told(error)
 
 
 @pytest.mark.usefixtures("seeds")

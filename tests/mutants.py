@@ -189,7 +189,7 @@ MUTANTS = (
         "tests/growth/test_growing.py::test_segments_that_are_gone_from_the_store_are_written_again",
     ),
     Mutant(
-        "a call that may be billed is sent again without room", "tasks/clients/llm.py", "if kind in UNSURE and not attempts.may_resend():", "if False:",
+        "a call that may be billed is sent again without room", "tasks/clients/llm.py", "if unsure and not await attempts.may_resend():", "if False:",
         "tests/growth/test_growing.py::test_a_call_that_may_have_been_billed_is_sent_again_only_where_there_is_room",
     ),
     Mutant(

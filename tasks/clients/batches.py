@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tasks.clients.completions import Dialect, answer_of
+from tasks.clients.completions import Worst, answer_of
+from tasks.clients.dialect import Dialect
 from tasks.clients.llm import Endpoint
-from tasks.clients.model import Answer, Model, Request
+from tasks.clients.model import Answer, Model, Request, bulk
 from tasks.errors import ModelError
 from tasks.store.keys import digest
 
@@ -72,11 +73,16 @@ def result_of(line: Mapping[str, Any], asked: Mapping[str, Any] | None) -> Answe
     response = line.get("response") or {}
     if line.get("error") or response.get("status_code") != 200:
         return None
-    messages = tuple((asked or {}).get("body", {}).get("messages", ()))
     try:
-        return answer_of(orjson.dumps(response.get("body")), Request(messages, {}))
+        return answer_of(orjson.dumps(response.get("body")), _worst((asked or {}).get("body", {})))
     except (ValueError, AttributeError, TypeError):
         return None
+
+
+def _worst(body: Mapping[str, Any]) -> Worst:
+    """Give the most tokens that a request of a file and its answer can have; none where the request is not at hand."""
+    form = ({"content": orjson.dumps(body["response_format"]).decode()},) if "response_format" in body else ()
+    return bulk((*body.get("messages", ()), *form)).most, int(body.get("max_tokens", 0))
 
 
 class BatchRefused(ModelError):

@@ -11,17 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tasks.clients.completions import (
-    CutStream,
-    Dialect,
-    Reworded,
-    answer_of,
-    is_filtered,
-    is_unpaid,
-    streamed,
-    vectors_of,
-    wait_of,
-)
+from tasks.clients.complaints import Complaint
+from tasks.clients.completions import Stopped, Unfinished, Worst, answer_of, pieces_of, streamed, vectors_of
+from tasks.clients.dialect import Dialect, Reworded
 from tasks.clients.model import Answer, Model, Prices, Request, bulk, estimate
 from tasks.clients.rate import Turn
 from tasks.errors import ModelError, usage
@@ -45,14 +37,14 @@ FILTERED, REFUSED = "filtered", "refused"
 TIMEOUT, CONNECTION, CUT_STREAM, BROKEN = "timeout", "connection", "cut stream", "broken answer"
 SERVER, RATE = "server error", "rate limit"
 UNSURE = (TIMEOUT, CONNECTION, CUT_STREAM, BROKEN)
-"""Classes of calls that may be billed though no answer came of them."""
+"""Classes of calls that may be billed though no answer came of them, unless they never went out."""
 NO_ROOM = "budget reached"
 """The failure of a call that was not sent again because it might have been billed twice."""
 DEARER = 1.25
 """By this the tokens of later questions may exceed those of the dearest one seen, byte for byte."""
 
 
-def _always() -> bool:
+async def _always() -> bool:
     return True
 
 
@@ -60,7 +52,7 @@ def _always() -> bool:
 class Attempts:
     """What became of the attempts of one call, for whoever pays for them."""
 
-    may_resend: Callable[[], bool] = _always
+    may_resend: Callable[[], Awaitable[bool]] = _always
     """Asked before a call that may have been billed already is sent again."""
     lost: int = 0
     """Attempts that may be billed though no answer came of them."""
@@ -93,7 +85,10 @@ class Endpoint:
     _client: "openai.AsyncOpenAI | None" = None
     _vendor: "Vendor | None" = None
 
-    def worst(self, request: Request) -> tuple[int, int]:
+    _closed: bool = False
+    """Whether it asked to be left alone for longer than a build waits."""
+
+    def worst(self, request: Request) -> Worst:
         """Give the most tokens that a question and its answer can have; the form of the answer is part of the question.
 
         Until an answer tells how this model counts, it is one for each byte. From then on letters beyond ASCII, digits and signs,
@@ -114,7 +109,8 @@ class Endpoint:
 
     def learn(self, messages: Sequence[Mapping[str, str]], answer: Answer) -> None:
         """Learn from an answer how many tokens this model makes of a question's bytes."""
-        self.dearest = max(self.dearest, answer.input_tokens / max(bulk(messages).weight, 16))
+        if answer.told:
+            self.dearest = max(self.dearest, answer.input_tokens / max(bulk(messages).weight, 16))
 
     async def embed(self, texts: Sequence[str], attempts: Attempts | None = None) -> Answer:
         """Ask for the vectors of some texts: the answer's text is a JSON list of them, in order."""
@@ -132,6 +128,9 @@ class Endpoint:
         broken: tuple[type[Exception], ...] = (openai.APIError, Reworded, *_transport(), TimeoutError, ValueError)
         while True:
             turn = await rate.turn(tokens)
+            if self._closed:
+                rate.answer(turn, time.monotonic())
+                return Answer(failure=RATE)
             sent = time.monotonic()
             try:
                 attempts.under_way = True
@@ -142,16 +141,17 @@ class Endpoint:
                 self.failures[kind] += 1
                 if self._comes_again(turn, error):
                     continue
+                attempt += 1
+                unsure = _may_be_billed(error, kind)
+                attempts.lost += unsure
+                if self._given_up(error, kind, attempt):
+                    return Answer(failure=kind)
             else:
                 attempts.under_way = False
                 rate.answer(turn, time.monotonic())
                 self.understood = True
                 return replace(answer, seconds=round(time.monotonic() - sent, 3))
-            attempt += 1
-            attempts.lost += kind in UNSURE
-            if kind in (REFUSED, FILTERED) or self._given_up(kind, attempt):
-                return Answer(failure=kind)
-            if kind in UNSURE and not attempts.may_resend():
+            if unsure and not await attempts.may_resend():
                 return Answer(failure=NO_ROOM)
             await asyncio.sleep(min(0.5 * 2**attempt, 20) * random.uniform(0.7, 1.3))
 
@@ -160,7 +160,11 @@ class Endpoint:
         import openai
 
         if isinstance(error, openai.APIStatusError) and _is_put_off(error):
-            seconds = self._told_to_wait(error.response.headers, _complaint(error))
+            seconds = _complaint(error).wait(error.response.headers)
+            self._closed = self._closed or (seconds is not None and seconds > MAX_WAIT_SECONDS)
+            if self._closed:
+                self.model.rate.answer(turn, time.monotonic())
+                return False
             if error.status_code == 429 or seconds is None:
                 self.model.rate.refuse(turn, time.monotonic(), seconds)
             else:
@@ -178,9 +182,11 @@ class Endpoint:
         classes: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
             ((openai.APITimeoutError, TimeoutError), TIMEOUT),
             ((openai.APIConnectionError,), CONNECTION),
-            ((CutStream, *_transport()), CUT_STREAM),
-            ((Reworded,), REFUSED),
+            ((Unfinished, *_transport()), CUT_STREAM),
+            ((Stopped,), SERVER),
         )
+        if isinstance(error, Reworded):
+            return SERVER if error.status >= 500 else REFUSED
         return next((kind for types, kind in classes if isinstance(error, types)), BROKEN)
 
     def _class_of_status(self, error: "openai.APIStatusError") -> str:
@@ -192,26 +198,31 @@ class Endpoint:
             return TIMEOUT
         if error.status_code >= 500 or error.status_code in (409, 425):
             return SERVER
-        if is_filtered(complaint):
+        if complaint.filtered:
             return FILTERED
-        if error.status_code == 429 and is_unpaid(complaint, wait_of(error.response.headers, complaint)):
+        if error.status_code == 429 and complaint.unpaid(complaint.wait(error.response.headers)):
             raise ModelError(f"models.{self.name}: {self.model.url} has no credit left{self._told_of(error)}. Pay, or name another model.")
-        if error.status_code in (401, 402, 403, 404):
-            told = f"{self._told_of(error)}. Check the url, the model's name, the key and what is paid for."
-            raise ModelError(f"models.{self.name}: {self.model.url} answered {error.status_code}{told}") from error
+        if error.status_code in (401, 402):
+            raise self._locked_out(error)
         return RATE if error.status_code == 429 else REFUSED
+
+    def _locked_out(self, error: "openai.APIStatusError") -> ModelError:
+        told = f"{self._told_of(error)}. Check the url, the model's name, the key and what is paid for."
+        return ModelError(f"models.{self.name}: {self.model.url} answered {error.status_code}{told}")
 
     def _told_of(self, error: "openai.APIStatusError") -> str:
         """Give what the endpoint says of a refused call, in one line and without the key."""
         body = error.body if isinstance(error.body, dict) else {}
         inner = body.get("error", body)
-        text = str(inner.get("message") if isinstance(inner, dict) else inner or error.message)
+        text = str((inner.get("message") if isinstance(inner, dict) else inner) or (error.message if not body else ""))
         key = os.environ.get(self.model.key or "", "")
         words = " ".join((text.replace(key, "…") if key else text).split()).rstrip(".")
-        return f": {words[:MOST_TOLD]}" if words and words != "None" else ""
+        return f": {words[:MOST_TOLD]}" if words else ""
 
-    def _given_up(self, kind: str, attempt: int) -> bool:
-        """Tell whether a call is not tried again; ModelError where nothing has ever answered."""
+    def _given_up(self, error: Exception, kind: str, attempt: int) -> bool:
+        """Tell whether a call is not tried again; ModelError where nothing has ever answered, or let a call in."""
+        if kind in (REFUSED, FILTERED, RATE):
+            return self._is_refused(error, kind, attempt)
         if kind == CONNECTION and not self.answered and attempt >= FIRST_ATTEMPTS:
             raise ModelError(f"models.{self.name}: nothing answers at {self.model.url}. Start the server, or correct the url.")
         if kind == BROKEN and not self.understood and attempt >= FIRST_ATTEMPTS:
@@ -219,20 +230,23 @@ class Endpoint:
             raise ModelError(f"models.{self.name}: {self.model.url} answers, but {told}.")
         return attempt >= ATTEMPTS
 
+    def _is_refused(self, error: Exception, kind: str, attempt: int) -> bool:
+        """Tell whether a refusal is of this call alone; one that may be of all (403, 404) is so once another call was answered."""
+        import openai
+
+        locked = kind == REFUSED and isinstance(error, openai.APIStatusError) and error.status_code in (403, 404)
+        if not locked or self.understood:
+            return True
+        if attempt >= FIRST_ATTEMPTS:
+            assert isinstance(error, openai.APIStatusError)
+            raise self._locked_out(error) from error
+        return False
+
     async def close(self) -> None:
         """Close the connections."""
         for client in (self._client, self._vendor):
             if client is not None:
                 await client.close()
-
-    def _told_to_wait(self, headers: Mapping[str, str], complaint: str = "") -> float | None:
-        """Give the seconds of a refusal, None where it tells none; ModelError where they are too many to be waited for."""
-        seconds = wait_of(headers, complaint)
-        if seconds is not None and seconds > MAX_WAIT_SECONDS:
-            raise ModelError(
-                f"models.{self.name}: {self.model.url} asks to wait {seconds:,.0f} seconds. Run again then: what was answered is kept."
-            )
-        return seconds
 
     async def _send(self, request: Request) -> Answer:
         """Send a call; Reworded where the endpoint complains of words that it does not know."""
@@ -243,8 +257,8 @@ class Endpoint:
             answer = await asyncio.wait_for(self._sent(request, told), self.timeout_seconds)
         except openai.APIStatusError as error:
             self.answered = True
-            if self.dialect.learnt(error.status_code, _complaint(error), told):
-                raise Reworded from error
+            if self.dialect.learnt(_complaint(error), told):
+                raise Reworded(error.status_code) from error
             raise
         self.dialect.understood(told)
         return answer
@@ -253,17 +267,19 @@ class Endpoint:
         self.requests += 1
         asked = {"model": self.model.model, "messages": list(request.messages), **told}
         if self._vendor is not None:
-            answer = await self._vendor.answer(asked, request)
+            answer = await self._vendor.answer(asked, self.worst(request))
             self.answered = True
             return answer
         completions: Any = self.connected().chat.completions
         if self.model.stream:
-            async with await completions.create(**asked) as chunks:
+            async with completions.with_streaming_response.create(**asked) as response:
                 self.answered = True
-                return await streamed(aiter(chunks), request)
+                if "json" in response.headers.get("content-type", ""):
+                    return answer_of(await response.read(), self.worst(request))
+                return await streamed(pieces_of(response.iter_bytes()), self.worst(request))
         raw = await completions.with_raw_response.create(**asked)
         self.answered = True
-        return answer_of(raw.content, request)
+        return answer_of(raw.content, self.worst(request))
 
     async def _send_texts(self, texts: Sequence[str]) -> Answer:
         if self.model.vendor:
@@ -318,9 +334,17 @@ def _transport() -> tuple[type[Exception], ...]:
 
 def _is_put_off(error: "openai.APIStatusError") -> bool:
     """Tell whether a call came too fast, or the server is busy and says for how long: it is sent again later, as often as it takes."""
-    return error.status_code == 429 or (error.status_code == 503 and wait_of(error.response.headers, _complaint(error)) is not None)
+    return error.status_code == 429 or (error.status_code == 503 and _complaint(error).wait(error.response.headers) is not None)
 
 
-def _complaint(error: "openai.APIStatusError") -> str:
+def _complaint(error: "openai.APIStatusError") -> Complaint:
     """Give what an endpoint says of a call that it refuses."""
-    return f"{error.message} {error.body}"[:2000]
+    return Complaint.read(error.status_code, error.body, error.message)
+
+
+def _may_be_billed(error: Exception, kind: str) -> bool:
+    """Tell whether a call that failed may be billed: not where no connection came about, since nothing was sent then."""
+    import httpx2
+
+    unsent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+    return isinstance(error, Stopped) or (kind in UNSURE and not isinstance(error.__cause__ or error, unsent))

@@ -122,6 +122,8 @@ class Answer:
     failure: str = ""
     seconds: float = field(default=0.0, compare=False)
     """How long it took from the sending to the last word."""
+    told: bool = field(default=True, compare=False)
+    """Whether the server told the tokens; otherwise they are the most that there can be."""
 
 
 @dataclass(frozen=True)

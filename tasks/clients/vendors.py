@@ -4,11 +4,11 @@ What they raise becomes the error that an OpenAI-compatible endpoint would have 
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tasks.clients.completions import answer_of, streamed
-from tasks.clients.model import Answer, Request
+from tasks.clients.completions import Worst, answer_of, streamed
+from tasks.clients.model import Answer
 from tasks.errors import usage
 
 if TYPE_CHECKING:
@@ -27,20 +27,20 @@ class Vendor:
         self._more: dict[str, Any] = {"timeout": timeout_seconds}
         self._client = _client(place, vendor, url, key)
 
-    async def answer(self, asked: Mapping[str, Any], request: Request) -> Answer:
+    async def answer(self, asked: Mapping[str, Any], worst: Worst) -> Answer:
         """Send a call; the errors are those of `openai`, ValueError where the answer is none."""
         from any_llm.exceptions import AnyLLMError
 
         try:
             said = await self._client.acompletion(**asked, **self._more)
             if asked.get("stream"):
-                return await streamed(aiter(said), request)
+                return await streamed(_plain(said), worst)
         except AnyLLMError as error:
             if "timeout" in self._more and _is_of(error, "timeout"):
                 self._more = {}
-                return await self.answer(asked, request)
+                return await self.answer(asked, worst)
             raise in_openai_words(error, self._url) from error
-        return answer_of(said.model_dump_json().encode(), request)
+        return answer_of(said.model_dump_json().encode(), worst)
 
     async def close(self) -> None:
         """Close the connections, where the vendor's library can."""
@@ -48,6 +48,12 @@ class Vendor:
         close = getattr(own, "close", None) or getattr(own, "aclose", None)
         if close is not None and inspect.isawaitable(closing := close()):
             await closing
+
+
+async def _plain(chunks: Any) -> AsyncIterator[Mapping[str, Any]]:
+    """Give the pieces of a stream as plain data."""
+    async for chunk in chunks:
+        yield chunk.model_dump()
 
 
 def _client(place: str, vendor: str, url: str, key: str) -> Any:

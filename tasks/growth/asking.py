@@ -73,6 +73,8 @@ class Asking:
         self._misread: Counter[str] = Counter()
         self.unpaid = False
         """Whether the budget had no room for a call."""
+        self._under_way = self._in_need = 0
+        """Calls that were sent, and those among them that wait for room to be sent again."""
 
     def model(self, name: str) -> Model:
         """Give one of the models that are asked."""
@@ -118,8 +120,7 @@ class Asking:
             endpoint.learn(request.messages, known)
             return known, False
         async with self._slots:
-            worst = self._purse.budget.cost(endpoint.model, *endpoint.worst(request))
-            while (leave := self._purse.reserve(key, worst)) is not Leave.GO:
+            while (leave := self._purse.reserve(key, self._worst(endpoint, request))) is not Leave.GO:
                 if leave is Leave.NO:
                     self.unpaid = True
                     raise Unpaid
@@ -127,7 +128,11 @@ class Asking:
                     await self._changed()
                 if (known := self._known(key, endpoint)) is not None:
                     return known, False
-            return await self._sent(key, endpoint, request, worst), True
+            return await self._sent(key, endpoint, request), True
+
+    def _worst(self, endpoint: Endpoint, request: Request) -> float:
+        """Give what a call costs at worst, by what is known by now."""
+        return self._purse.budget.cost(endpoint.model, *endpoint.worst(request))
 
     def _known(self, key: str, endpoint: Endpoint) -> Answer | None:
         answer = self._ledger.get(key)
@@ -145,14 +150,26 @@ class Asking:
         except TimeoutError:
             self._ledger.bury()
 
-    async def _sent(self, key: str, endpoint: Endpoint, request: Request, worst: float) -> Answer:
-        attempts = Attempts(lambda: self._purse.resend(key, worst))
+    async def _room_for(self, key: str, endpoint: Endpoint, request: Request) -> bool:
+        """Wait for the room to send a call again that may be billed already, as long as other calls under way may give some back."""
+        self._in_need += 1
+        try:
+            while not (room := self._purse.resend(key, self._worst(endpoint, request))) and self._in_need < self._under_way:
+                await self._changed()
+        finally:
+            self._in_need -= 1
+        return room
+
+    async def _sent(self, key: str, endpoint: Endpoint, request: Request) -> Answer:
+        attempts = Attempts(lambda: self._room_for(key, endpoint, request))
         answer = Answer(failure=INTERRUPTED)
+        self._under_way += 1
         try:
             answer = await endpoint.ask(request, attempts)
         finally:
+            self._under_way -= 1
             if answer.failure:
-                self._purse.let_go(key, lost=attempts.unsure)
+                self._purse.let_go(key, lost=attempts.unsure, worst=self._worst(endpoint, request))
             else:
                 self._purse.settle(key, endpoint.model, answer)
                 self._ledger.share()

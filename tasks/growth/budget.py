@@ -118,11 +118,12 @@ class Purse:
         return Leave.GO
 
     def resend(self, key: str, worst: float) -> bool:
-        """Set a call's worst case aside once more, if there is room: what was sent may be billed, though its answer never came."""
+        """Set a call's worst case, as it is known now, aside once more, if there is room: what was sent may be billed all the same."""
         with self._ledger.transaction() as database:
             room = self._has_room(worst)
             if room:
-                database.execute("UPDATE calls SET sent = sent + 1 WHERE key = ? AND owner = ?", (key, self._ledger.owner))
+                again = "UPDATE calls SET sent = sent + 1, worst = ? WHERE key = ? AND owner = ?"
+                database.execute(again, (worst, key, self._ledger.owner))
         return room
 
     def gather(self, key: str, worst: float) -> Leave:
@@ -153,13 +154,14 @@ class Purse:
             self._ledger.keep(key, answer)
             self._book(key, cost * max(self._taken_back(key), 1))
 
-    def let_go(self, key: str, *, lost: int) -> None:
-        """Give back what was set aside for a call that failed; `lost` times it may be billed all the same."""
+    def let_go(self, key: str, *, lost: int, worst: float | None = None) -> None:
+        """Give back what was set aside for a call that failed; `lost` times it may be billed all the same, at most at `worst`."""
         with self._ledger.transaction() as database:
             mine = "WHERE budget = ? AND key = ? AND owner = ?"
             told = (self._account, key, self._ledger.owner)
             if lost:
-                database.execute(f"UPDATE calls SET owner = '', sent = {int(lost)} {mine}", told)  # noqa: S608  a number
+                change = "UPDATE calls SET owner = '', sent = ?, worst = coalesce(?, worst)"
+                database.execute(f"{change} {mine}", (lost, worst, *told))
             else:
                 database.execute(f"DELETE FROM calls {mine}", told)  # noqa: S608  a constant
 

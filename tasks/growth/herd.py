@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 
-from tasks.clients.llm import NO_ROOM
+from tasks.clients.llm import CONNECTION, NO_ROOM, RATE, REFUSED, SERVER, TIMEOUT
 from tasks.growth.asking import Asker, together
 from tasks.growth.diversity import diversity
 from tasks.growth.engine import Grown
@@ -19,8 +19,8 @@ LAST = 50
 """Candidates whose mean novelty tells whether the model still finds something new."""
 BARREN, BARREN_IN_A_CELL = 128, 16
 """Lots in a row without an accepted row after which growing, or a cell, is given up."""
-UNREADABLE = ("cut by length", "broken JSON", "schema violation", "empty answer")
-"""Why answers cannot be read; where it is always the same, more of them will not help."""
+IN_VAIN = ("cut by length", "broken JSON", "schema violation", "empty answer", RATE, SERVER, TIMEOUT, CONNECTION, REFUSED)
+"""Why answers cannot be read, or do not come; where it is always the same, more calls will not help."""
 COPIED = 0.8
 """Estimated Jaccard similarity at which a whole pair is a near-duplicate of one that is there."""
 
@@ -155,7 +155,7 @@ class _Herd:
         if self._quotas.barren:
             return f"{BARREN} calls without a new row" if len(self._quotas.cells) == 1 else "no cell gives new rows any more"
         mean = sum(self._lately) / LAST
-        if len(self._reasons) == ROUND and len(set(self._reasons)) == 1 and self._reasons[0] in UNREADABLE:
+        if len(self._reasons) == ROUND and len(set(self._reasons)) == 1 and self._reasons[0] in IN_VAIN:
             return f"{ROUND} answers in a row were of no use ({self._reasons[0]})"
         if len(self._lately) == LAST and mean < self._step.accept.mean:
             return f"the last {LAST} candidates are new by {mean:.2f} in the mean, less than {self._step.accept.mean}"

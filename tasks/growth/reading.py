@@ -1,5 +1,6 @@
 """How answers are read: what was cut, broken or besides the form is refused by name, and asked for once more where that helps."""
 
+import itertools
 import json
 import math
 import re
@@ -13,6 +14,10 @@ from tasks.clients.model import Answer, Request
 
 TRACED = 4000
 """Characters of a text that a trace keeps."""
+SHOWN = 16_000
+"""Characters of an answer that could not be read which are shown to the model again."""
+MOST_MENDED, DEEPEST_MENDED = 20_000, 64
+"""Characters of broken JSON, and how deep its brackets may stand, up to which it is mended: more of either takes minutes."""
 
 
 class Refused(ValueError):
@@ -64,13 +69,21 @@ def json_in(text: str) -> dict[str, Any]:
 
 
 def _mended(text: str) -> Any:
-    """Read JSON whose quotes, commas or brackets are wrong; None where that does not help."""
+    """Read JSON whose quotes, commas or brackets are wrong; None where that does not help, or would take too long."""
     import json_repair
 
+    if len(text) > MOST_MENDED or _depth(text) > DEEPEST_MENDED:
+        return None
     try:
         return _sound(json_repair.loads(text))
     except (ValueError, RecursionError):
         return None
+
+
+def _depth(text: str) -> int:
+    """Give how deep brackets stand within brackets, strings among them."""
+    steps = (1 if letter in "[{" else -1 for letter in re.findall(r"[\[\]{}]", text))
+    return max(itertools.accumulate(steps), default=0)
 
 
 def _sound(value: Any) -> Any:
@@ -109,7 +122,7 @@ def once_more(request: Request, answer: Answer, refused: Refused) -> Request | N
     if refused.again == "told":
         why = f"{refused}: {refused.detail}" if refused.detail else str(refused)
         said = (
-            {"role": "assistant", "content": answer.text},
+            {"role": "assistant", "content": answer.text[:SHOWN]},
             {"role": "user", "content": f"That could not be used: {why}. Answer again as you were asked, with nothing else."},
         )
         return replace(request, messages=(*request.messages, *said))

@@ -1,12 +1,17 @@
 """The form of outputs: a JSON Schema in the recipe, what answers are checked by, and what becomes of one bad field."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tasks.errors import Fault
 from tasks.growth.reading import Refused
 
+MOST_TOLD, MOST_FAULTS = 200, 3
+"""Characters of a fault, and faults of one field, that are told."""
+REFERENCES = ("$ref", "$dynamicRef")
+DATA = ("const", "enum", "default", "examples")
+"""Keys of a schema that hold data, which may look like a schema."""
 SHARED = ("$defs", "definitions")
 """Keys of a schema under which its parts find what they refer to."""
 PAIR: dict[str, Any] = {
@@ -28,7 +33,39 @@ def schema_faults(place: str, schema: Mapping[str, Any]) -> list[Fault]:
         return [Fault(place, f"is no JSON Schema: {error.message}")]
     if schema.get("type") != "object" or not isinstance(schema.get("properties"), dict):
         return [Fault(place, "must be of an object with `properties`", remedy="Write `type: object` and its `properties`.")]
-    return []
+    remedy = "Put what is referred to under `$defs`, and refer to it as `#/$defs/name`."
+    lost = (name for name in _references(schema) if not _leads(name, schema))
+    return [Fault(place, f"refers to `{name}`, which leads nowhere", remedy=remedy) for name in lost]
+
+
+def _references(part: object) -> Iterator[str]:
+    """Give what the parts of a schema refer to."""
+    if isinstance(part, list):
+        for held in part:
+            yield from _references(held)
+    elif isinstance(part, Mapping):
+        for name, held in part.items():
+            if name in REFERENCES and isinstance(held, str):
+                yield held
+            elif name not in DATA:
+                yield from _references(held)
+
+
+def _leads(reference: str, schema: Mapping[str, Any]) -> bool:
+    """Tell whether a reference leads to a definition of the schema, and not in a circle of references alone."""
+    seen: set[str] = set()
+    while reference not in seen:
+        seen.add(reference)
+        kind, _, name = reference.removeprefix("#/").partition("/")
+        held = schema.get(kind, {}) if kind in SHARED and reference.startswith("#/") else {}
+        for step in name.split("/"):
+            held = held.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(held, Mapping) else None
+        if not isinstance(held, Mapping | bool):
+            return False
+        reference = held["$ref"] if isinstance(held, Mapping) and isinstance(held.get("$ref"), str) else ""
+        if not reference:
+            return True
+    return False
 
 
 def paired(schema: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -48,11 +85,14 @@ def wrongs(value: object, schema: Mapping[str, Any]) -> dict[str, str]:
     """Give what does not fit a schema, by the top-level field in which it stands; the field of no name is the whole."""
     from jsonschema import Draft202012Validator
 
-    found: dict[str, str] = {}
-    for error in Draft202012Validator(dict(schema)).iter_errors(value):
-        place = str(error.absolute_path[0]) if error.absolute_path else ""
-        found.setdefault(place, error.message[:200])
-    return found
+    found: dict[str, list[str]] = {}
+    try:
+        for error in Draft202012Validator(dict(schema)).iter_errors(value):
+            place = str(error.absolute_path[0]) if error.absolute_path else ""
+            found.setdefault(place, []).append(error.message[:MOST_TOLD])
+    except RecursionError:
+        return {"": "it is nested too deep"}
+    return {place: "; ".join(told[:MOST_FAULTS]) for place, told in found.items()}
 
 
 def fitted(value: object, schema: Mapping[str, Any], *, last: bool, empty: bool = False) -> tuple[dict[str, Any], list[str]]:
@@ -67,9 +107,21 @@ def fitted(value: object, schema: Mapping[str, Any], *, last: bool, empty: bool 
     if not isinstance(value, dict):
         raise Refused("schema violation", "told", detail="the answer is no JSON object")
     kept, bad = _emptied(value, wrong, schema)
+    if bad or wrong:
+        _check_whole(kept, bad, schema)
     if not empty and all(found is None for found in kept.values()):
         raise Refused("schema violation", "told", detail="no field fits")
     return kept, bad
+
+
+def _check_whole(kept: Mapping[str, Any], bad: Sequence[str], schema: Mapping[str, Any]) -> None:
+    """Refuse an object that breaks a rule of the whole, or of another field, with its bad fields empty and without them as well."""
+    rest = {name: held for name, held in kept.items() if name not in bad}
+    needed = [name for name in schema.get("required", ()) if name not in bad]
+    tries = [(kept, schema), (rest, {**schema, "required": needed})]
+    left = [{place: told for place, told in wrongs(held, form).items() if place not in bad} for held, form in tries]
+    if all(left):
+        raise Refused("schema violation", "told", detail="; ".join(f"{place or 'the whole'}: {told}" for place, told in left[0].items()))
 
 
 def _emptied(value: Mapping[str, Any], wrong: Mapping[str, str], schema: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

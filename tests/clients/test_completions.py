@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tasks.clients.completions import is_unpaid, wait_in
+from tasks.clients.complaints import Complaint, wait_in
 from tasks.clients.llm import Answer, Endpoint, Model, Request
 from tasks.growth.ledger import request_key
 
@@ -165,7 +165,7 @@ def test_a_server_that_fails_where_it_meets_a_schema_is_asked_without() -> None:
         answer, endpoint = said(url, asked)
     assert answer.text == "hey"
     assert ["response_format" in body for body in seen] == [True, False]
-    assert endpoint.failures == {"refused": 1}
+    assert endpoint.failures == {"server error": 1}
 
 
 @pytest.mark.parametrize(
@@ -206,4 +206,4 @@ def test_a_call_in_other_words_takes_a_turn_of_its_own() -> None:
     ],
 )
 def test_a_quota_of_a_minute_is_waited_for_and_one_of_money_is_not(told: str, wait: float | None, *, unpaid: bool) -> None:
-    assert is_unpaid(told, wait) is unpaid
+    assert Complaint(429, told).unpaid(wait) is unpaid

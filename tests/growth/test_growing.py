@@ -321,7 +321,11 @@ def test_a_call_that_may_have_been_billed_is_sent_again_only_where_there_is_room
     async def ask(held: Endpoint, *, room: bool) -> Answer:
         try:
             await held.ask(ASKED)
-            return await held.ask(ASKED, Attempts(lambda: room))
+
+            async def may_resend() -> bool:
+                return room
+
+            return await held.ask(ASKED, Attempts(may_resend))
         finally:
             await held.close()
 

@@ -9,7 +9,6 @@ import pytest
 from flows.build import build
 from flows.dataset import Dataset
 from tasks.clients.completions import answer_of
-from tasks.clients.model import Request
 from tasks.growth.reading import json_in
 from tasks.growth.structure import paired, written
 from tests.growth.test_completing import recipe, report, seeds
@@ -43,7 +42,7 @@ def test_what_is_read_of_an_answer_can_be_written_again(text: str, value: Any) -
 def test_an_answer_with_half_an_emoji_is_an_answer() -> None:
     message = {"role": "assistant", "content": f"Half {HALF} and whole {HALF}\ude00"}
     body = json.dumps({"choices": [{"finish_reason": "stop", "message": message}]}).encode()
-    assert answer_of(body, Request((), {})).text == "Half \ufffd and whole 😀"
+    assert answer_of(body, (1, 1)).text == "Half \ufffd and whole 😀"
 
 
 def test_odd_values_are_kept_through_a_whole_build(tmp_path: Path) -> None:

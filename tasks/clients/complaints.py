@@ -85,10 +85,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """Read how long to wait, in seconds or until a date; None where neither is told, or it is over."""
     exactly = _number(headers.get("retry-after-ms", "")) / 1000
     told = headers.get("retry-after", "")
-    seconds = exactly if exactly >= 0 else _number(told)
+    seconds = exactly if 0 <= exactly < math.inf else _number(told)
     if math.isnan(seconds):
         seconds = _until(told)
-    return max(seconds, LEAST_WAIT) if seconds >= 0 else None
+    return max(seconds, LEAST_WAIT) if 0 <= seconds < math.inf else None
 
 
 def _number(text: str) -> float:

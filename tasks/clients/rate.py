@@ -109,7 +109,7 @@ class Rate:
         lately = sum(at > now - SHORTEST_SECONDS for at in self._answers) + sum(number < turn.number for number in self._under_way)
         most = SPARE * max(answered / max(spent, SHORTEST_SECONDS), lately / SHORTEST_SECONDS, 1 / max(wait, SHORTEST_SECONDS))
         self._sure = [(at, rate) for at, rate in self._sure if at > now - SURE_SECONDS] + [
-            (now, SPARE * answered / max(spent + wait, SHORTEST_SECONDS))
+            (now, SPARE * answered / max(spent + wait, 0.001))
         ]
         self._first, self._worth = turn.number, 0.0
         if self.per_second is None:

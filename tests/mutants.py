@@ -449,6 +449,34 @@ MUTANTS = (
         "tests/growth/test_accounts.py::test_the_worst_is_the_worst_whatever_was_seen_before",
     ),
     Mutant(
+        "tokens that are not told cost nothing", "tasks/clients/completions.py", "said if spoke else worst[1]", "said",
+        "tests/clients/test_told.py::test_tokens_that_are_not_told_count_as_the_worst",
+    ),
+    Mutant(
+        "thinking that stands in the total alone is free", "tasks/clients/completions.py", "said = max(said, both - asked)", "pass",
+        "tests/clients/test_told.py::test_tokens_that_are_not_told_count_as_the_worst",
+    ),
+    Mutant(
+        "a call that never reached a server counts as lost", "tasks/clients/llm.py", "not isinstance(error.__cause__ or error, unsent)", "True",
+        "tests/clients/test_told.py::test_a_call_that_never_reached_a_server_is_not_billed",
+    ),
+    Mutant(
+        "a lost call does not wait for room", "tasks/growth/asking.py", "and self._in_need < self._under_way:", "and False:",
+        "tests/growth/test_rules.py::test_a_lost_call_waits_for_the_room_that_others_give_back",
+    ),
+    Mutant(
+        "an answer that the server gave up is kept", "tasks/clients/completions.py", "if reason in FAILED:", "if False:",
+        "tests/clients/test_told.py::test_an_answer_that_the_server_gave_up_is_asked_for_again",
+    ),
+    Mutant(
+        "a rule of the whole is not kept", "tasks/growth/structure.py", "    if all(left):", "    if False:",
+        "tests/growth/test_rules.py::test_an_object_that_breaks_a_rule_of_the_whole_is_refused",
+    ),
+    Mutant(
+        "an endpoint that asks for a day is asked again", "tasks/clients/llm.py", "            if self._closed:\n                rate.answer", "            if False:\n                rate.answer",
+        "tests/clients/test_told.py::test_an_endpoint_that_asks_to_wait_for_a_day_is_left_alone",
+    ),
+    Mutant(
         "answers beyond the first segment stay at home", "tasks/growth/ledger.py", "if len(rows) < MOST:", "if True:",
         "tests/growth/test_accounts.py::test_all_that_is_left_goes_to_the_store_at_the_end",
     ),

@@ -11,6 +11,7 @@ REMEDIES = {
     "broken JSON": "the model does not write JSON; take one that follows schemas",
     "schema violation": "the model does not keep to the form; simplify it, or take one that follows schemas",
     "empty answer": "the model says nothing; for one that thinks before it answers, set `thinking` of the model",
+    "rate limit": "the endpoint asks to be left alone for more than an hour; run again then, what was answered is kept",
 }
 WEAKEST = 3
 """Cells that are named one by one."""

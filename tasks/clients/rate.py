@@ -14,6 +14,8 @@ SPARE = 0.94
 """Of a rate that was learnt so much is used: servers count by clocks of their own."""
 TOLD = 0.9
 """The same of a rate that was told: whoever tells it wants no refusals, which cost more than a slower pace."""
+MADE_UP = 0.5
+"""So much of a gap that was lost is made up for by the next call; of a rate that was told as much as keeps calls no closer than told."""
 SLOWER = 0.7
 """By this a rate falls with each further refusal; one that was told by TOLD the first time."""
 SURE_SECONDS = 60.0
@@ -49,6 +51,7 @@ class Rate:
     def __init__(self, requests_per_minute: float | None = None, tokens_per_minute: float | None = None) -> None:
         self._known = TOLD * requests_per_minute / 60 if requests_per_minute else None
         self._tokens = TOLD * tokens_per_minute / 60 if tokens_per_minute else None
+        self._made_up = MADE_UP if self._known is None else 1 - TOLD
         self._lock = threading.Lock()
         self.per_second = self._known
         """Requests a second that are sent at most; None where nothing limits them yet."""
@@ -70,7 +73,7 @@ class Rate:
             gap = max(1 / self.per_second if self.per_second else 0.0, tokens / self._tokens if self._tokens else 0.0)
             if self._number == 0:
                 self._began = self._next_at = now
-            self._next_at = max(self._next_at, now - gap / 2) + gap  # half a gap that was lost is made up for, never more
+            self._next_at = max(self._next_at, now - self._made_up * gap) + gap
             self._number += 1
             self._under_way.add(self._number)
             return Turn(self._number, self._shut, now)

@@ -97,17 +97,20 @@ MODEL = Model(model="m", url="http://127.0.0.1:9/v1")
 
 
 class Lossy(Endpoint):
-    """An endpoint whose first call is lost, and whose second one ends once the first wants to be sent again."""
+    """An endpoint whose first call is lost, and whose second one, if there is one, ends once the first wants to be sent again."""
 
+    begun: asyncio.Event
     wants: asyncio.Event
 
     async def ask(self, request: Request, attempts: Attempts | None = None) -> Answer:
         assert attempts is not None
         if request.sample == 0:
             attempts.lost += 1
+            await self.begun.wait()
             self.wants.set()
             room = await attempts.may_resend()
             return Answer("again", "stop", 10, 10) if room else Answer(failure="budget reached")
+        self.begun.set()
         await self.wants.wait()
         await asyncio.sleep(0)
         return Answer("other", "stop", 10, 10)
@@ -119,10 +122,12 @@ def test_a_lost_call_waits_for_the_room_that_others_give_back(tmp_path: Path, ot
     question = ({"role": "user", "content": "Why?"},)
     endpoint = Lossy("w", MODEL)
     worst = sum(endpoint.worst(Request(question, {"max_tokens": 100})))
-    purse = Purse(ledger, "r/s", Budget(tokens=(2 if others else 1) * worst + 5))
+    purse = Purse(ledger, "r/s", Budget(tokens=(2 if others else 1) * worst + 20))
 
     async def ask() -> list[Any]:
-        endpoint.wants = asyncio.Event()
+        endpoint.begun, endpoint.wants = asyncio.Event(), asyncio.Event()
+        if not others:
+            endpoint.begun.set()
         asking = Asking({"w": endpoint}, "w", ledger, purse)
         requests = [Request(question, {"max_tokens": 100}, sample) for sample in range(1 + others)]
         return await asyncio.gather(*(asking(each, lambda said, _: whole(said)) for each in requests), return_exceptions=True)

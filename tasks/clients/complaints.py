@@ -11,7 +11,8 @@ from typing import Any
 FIELDS = ("code", "type", "status", "param", "message", "msg")
 """Keys of an error under which its own words stand; others may hold what was asked."""
 ECHO = re.compile(r"""\{.*\}|"[^"]{40,}"|(?<!\w)'[^']{40,}'""", re.DOTALL)
-"""Parts of a message that repeat what was asked."""
+"""Parts of a message that may repeat what was asked: long quotations, and objects with what calls consist of."""
+OF_A_CALL = re.compile(r"""['"](?:messages|prompt|input|content)['"]\s*:""")
 MOST_WORDS = 600
 """Characters of a complaint that are read: what comes later repeats what was asked."""
 WITHOUT_CREDIT = re.compile(r"insufficient[_ ](quota|funds|balance|credit)|credit balance is too low|out of credit", re.IGNORECASE)
@@ -40,11 +41,11 @@ class Complaint:
         """Read the body of a refusal: an object, or text, or nothing, where `message` stands for it."""
         inner = body.get("error") or body if isinstance(body, Mapping) else body
         if not isinstance(inner, Mapping):
-            return cls(status, ECHO.sub("…", str(inner or message))[:MOST_WORDS])
+            return cls(status, _own(str(inner or message)))
         told = list(_told(inner))
         named = {str(inner["param"])} if inner.get("param") else set()
         named |= {str(fault["loc"][-1]) for fault in _faults(inner) if isinstance(fault.get("loc"), list) and fault["loc"]}
-        return cls(status, ECHO.sub("…", " ".join(told) or message)[:MOST_WORDS], frozenset(named))
+        return cls(status, _own(" ".join(told) or message), frozenset(named))
 
     def names(self, parameter: str) -> bool:
         """Tell whether a parameter is named, other than with its value."""
@@ -64,6 +65,11 @@ class Complaint:
         """Give the seconds that a refusal tells to wait, by its headers or its words."""
         told = retry_after(headers)
         return wait_in(self.words) if told is None else told
+
+
+def _own(text: str) -> str:
+    """Give the words of a complaint without what it repeats of the call; an error within an error stays."""
+    return ECHO.sub(lambda part: part[0] if part[0].startswith("{") and not OF_A_CALL.search(part[0]) else "…", text)[:MOST_WORDS]
 
 
 def _told(inner: Mapping[str, Any]) -> Iterator[str]:

@@ -35,7 +35,7 @@ def schema_faults(place: str, schema: Mapping[str, Any]) -> list[Fault]:
         return [Fault(place, "must be of an object with `properties`", remedy="Write `type: object` and its `properties`.")]
     remedy = "Put what is referred to under `$defs`, and refer to it as `#/$defs/name`."
     lost = (name for name in _references(schema) if not _leads(name, schema))
-    return [Fault(place, f"refers to `{name}`, which leads nowhere", remedy=remedy) for name in lost]
+    return [Fault(place, f"refers to `{name}`, which is no definition of it", remedy=remedy) for name in lost]
 
 
 def _references(part: object) -> Iterator[str]:

@@ -241,3 +241,22 @@ def test_a_busy_server_is_left_alone_for_as_long_as_it_says(tmp_path: Path) -> N
         dataset = build(JUDGED.replace("URL", server.url), sets=("steps.judged.concurrency=1",))
     assert dataset.train.collect().height == 3, "waiting uses up no attempt, however often"
     assert all(later - earlier >= 0.3 for earlier, later in zip(times[:8], times[1:9], strict=True))
+
+
+def test_an_endpoint_that_asks_for_a_day_leaves_a_dataset_and_ends_growing(tmp_path: Path) -> None:
+    rows = [{"input": f"Question {number}.", "output": "Two."} for number in range(4)]
+    (tmp_path / "seeds.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    day = Failed(429, "later", {"Retry-After": "86400"})
+    with scripted(lambda _: day if len(server.calls) > 1 else {"reason": "…", "score": 5}) as server:
+        dataset = build(JUDGED.replace("URL", server.url), sets=("steps.judged.concurrency=1",))
+        assert len(server.calls) == 2
+        grown = (
+            JUDGED.replace("URL", server.url)
+            .replace("use: judge", "use: self-instruct, rows: 40")
+            .replace("{use: write}", "{use: write, from: [seeds, judged]}")
+        )
+        other = build(grown.replace("model: m,", "model: other,"), work="elsewhere", sets=("steps.judged.concurrency=1",))
+        assert len(server.calls) == 3
+    assert dataset.summary["partial"]
+    assert "rate limit" in str(dataset.summary["steps"])
+    assert "answers in a row were of no use (rate limit)" in str(other.summary)

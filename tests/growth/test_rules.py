@@ -1,7 +1,6 @@
 """Rules of a whole object, references of schemas, and broken JSON that no mending is worth."""
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +74,17 @@ def test_references_lead_to_definitions(reference: str, faults: int) -> None:
         "definitions": {"old": {}},
     }
     found = schema_faults("steps.x.schema", schema)
-    assert len([fault for fault in found if "leads nowhere" in str(fault)]) >= faults
+    assert len([fault for fault in found if "is no definition of it" in str(fault)]) >= faults
     assert bool(found) is bool(faults)
 
 
 @pytest.mark.parametrize("text", ["{" * 60_000, '{"a":' + "[{" * 30_000, '{"a": 1,' + '"b": "c" ' * 10_000, "{" + "```" * 20_000])
-def test_what_would_take_minutes_to_mend_is_not_mended(text: str) -> None:
-    begun = time.process_time()
+def test_what_would_take_minutes_to_mend_is_not_mended(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr("json_repair.loads", tried.append)
     with pytest.raises(Refused, match="broken JSON"):
         json_in(text)
-    assert time.process_time() - begun < 20, "a bound of minutes, not a benchmark"
+    assert not tried
 
 
 def test_a_huge_answer_is_shown_in_part() -> None:

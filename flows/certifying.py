@@ -4,7 +4,6 @@ from collections.abc import Generator, Sequence
 from typing import Any
 
 from flows.scene import DataFile, Scene
-from flows.work.certifying import BLOCK_BYTES
 from flows.work.job import Job
 from tasks.errors import GateError
 from tasks.splits import Split
@@ -21,6 +20,8 @@ def certified(scene: Scene, name: str, files: Sequence[DataFile], held_bytes: in
     split = _split_above(scene, name)
     if split is None or not files:
         return {}
+    from flows.work.certifying import BLOCK_BYTES  # brings the kernels' compiler along, a second that other builds need not spend
+
     plain, parts = _files(files)
     similarity = split.near.similarity if split.near else None
     blocks = 1 if similarity is None else 1 + int(held_bytes * 1.1) // BLOCK_BYTES

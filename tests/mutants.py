@@ -317,6 +317,18 @@ MUTANTS = (
         "tests/clients/test_rate.py::test_a_rate_that_nobody_told_is_learnt_from_few_refusals",
     ),
     Mutant(
+        "a wait that was too short slows the rate", "tasks/clients/rate.py", "if answered == 0:", "if False:",
+        "tests/clients/test_rate.py::test_refusals_at_random_without_a_wait_do_not_stop_a_run",
+    ),
+    Mutant(
+        "a wait of nothing is taken at its word", "tasks/clients/rate.py", "max(seconds, LEAST_SECONDS)", "seconds",
+        "tests/clients/test_rate.py::test_waits_that_are_too_short_neither_fool_the_rate_nor_bring_refusal_upon_refusal",
+    ),
+    Mutant(
+        "a guess is as good as a rate", "tasks/clients/rate.py", "self._step, most = BOLD, max(", "self._step, most = STEP, max(",
+        "tests/clients/test_rate.py::test_a_rate_that_nobody_told_is_learnt_from_few_refusals",
+    ),
+    Mutant(
         "noise leaves nothing right", "tasks/pairs/noise.py", "text if stays else", "text if False else",
         "tests/steps/test_noise.py::test_a_share_of_the_inputs_stays_right",
     ),

@@ -5,6 +5,7 @@ All calls of a run to one endpoint and model share a `Rate`, on whatever steps a
 
 import asyncio
 import functools
+import math
 import threading
 import time
 from collections import deque
@@ -22,10 +23,14 @@ SURE_SECONDS = 60.0
 """What came through by sending and waiting as told is sure for so long; no lower rate is kept, since some refusals have other causes."""
 STEP, STEADY_SECONDS = 0.25, 10.0
 """After so many seconds without a refusal so much more is tried; refused, it is taken back, and the next try is half as bold."""
+FEW, BOLD = 8, 1.0
+"""A rate that fewer answers taught is little more than a guess: it is doubled every second until that is refused."""
 SHORTEST_SECONDS = 1.0
 """Limits are of a second or of more: what was answered in less tells no higher rate than in so much."""
-RETRY_SECONDS, MOST_RETRY_SECONDS = 1.0, 60.0
-"""The wait after a refusal that names none; it is doubled by each further time in a row that the gate is shut, not by each call."""
+SEEN_SECONDS = 3.0
+"""What came through is counted over so long, whatever was refused in between."""
+RETRY_SECONDS, LEAST_SECONDS, MOST_RETRY_SECONDS = 1.0, 0.1, 60.0
+"""The wait after a refusal that names none, and the shortest; doubled by each time that not one call was answered since the last."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Rate:
         self._lock = threading.Lock()
         self.per_second = self._known
         """Requests a second that are sent at most; None where nothing limits them yet."""
+        self._first_at = math.inf
         self._open_at = self._next_at = self._try_at = self._began = 0.0
         self._shut = self._number = self._in_a_row = 0
         self._step, self._tried = STEP, False
@@ -71,6 +77,7 @@ class Rate:
                 return free - now
             self._try_faster(now)
             gap = max(1 / self.per_second if self.per_second else 0.0, tokens / self._tokens if self._tokens else 0.0)
+            self._first_at = min(self._first_at, now)
             if self._number == 0:
                 self._began = self._next_at = now
             self._next_at = max(self._next_at, now - self._made_up * gap) + gap
@@ -83,22 +90,29 @@ class Rate:
             return
         faster = (1 + self._step) * self.per_second
         self.per_second, self._tried = min(faster, self._known) if self._known else faster, True
-        self._try_at = now + STEADY_SECONDS
+        self._try_at = now + self._steady_seconds()
+
+    def _steady_seconds(self) -> float:
+        return STEADY_SECONDS if self._step <= STEP else SHORTEST_SECONDS
 
     def refuse(self, turn: Turn, now: float, seconds: float | None) -> None:
         """Shut the gate for so many seconds; of several calls that were under way the first one tells the rate."""
         with self._lock:
             self._in_a_row += turn.shut == self._shut
-            wait = min(RETRY_SECONDS * 2 ** min(self._in_a_row - 1, 20), MOST_RETRY_SECONDS) if seconds is None else seconds
+            wait = self._wait(seconds)
             self._open_at = max(self._open_at, now + wait)
             if turn.shut == self._shut:
                 self._learn(turn, now, wait)
-                self._answers.clear()
                 self._under_way.clear()
                 self._shut, self._number, self._next_at = self._shut + 1, 0, 0.0
-                self._try_at = self._open_at + STEADY_SECONDS
+                self._try_at = self._open_at + self._steady_seconds()
             elif turn.shut == self._shut - 1 and turn.number < self._first and self.per_second is not None:
                 self.per_second = max(self.per_second - self._worth, self._least())
+
+    def _wait(self, seconds: float | None) -> float:
+        """Give what the server says, or a second; more where nothing was answered since the gate was shut before."""
+        once = RETRY_SECONDS if seconds is None else max(seconds, LEAST_SECONDS)
+        return max(once, min(once * 2.0 ** min(self._in_a_row - 1, 20), MOST_RETRY_SECONDS))
 
     def pause(self, turn: Turn, now: float, seconds: float) -> None:
         """Shut the gate for as long as a busy server says; that tells nothing of a rate."""
@@ -107,24 +121,36 @@ class Rate:
             self._under_way.discard(turn.number)
 
     def _learn(self, turn: Turn, now: float, wait: float) -> None:
-        """Take what was answered for the rate; a call under way is counted, and taken back if it is refused too."""
+        """Take what was answered for the rate; a call under way is counted, and taken back if it is refused too.
+
+        Where the very first call after a wait is refused, the wait was too short, which tells nothing of the rate.
+        """
         answered, spent = turn.number - 1, turn.sent - self._began
-        lately = sum(at > now - SHORTEST_SECONDS for at in self._answers) + sum(number < turn.number for number in self._under_way)
+        under_way = sum(number < turn.number for number in self._under_way)
+        lately = sum(at > now - SHORTEST_SECONDS for at in self._answers) + under_way
         most = SPARE * max(answered / max(spent, SHORTEST_SECONDS), lately / SHORTEST_SECONDS, 1 / max(wait, SHORTEST_SECONDS))
-        self._sure = [(at, rate) for at, rate in self._sure if at > now - SURE_SECONDS] + [
-            (now, SPARE * answered / max(spent + wait, 0.001))
-        ]
+        self._sure = [(at, rate) for at, rate in self._sure if at > now - SURE_SECONDS] + [(now, self._seen(answered, spent, wait, now))]
         self._first, self._worth = turn.number, 0.0
+        if answered == 0:
+            return
         if self.per_second is None:
+            if answered < FEW:
+                self._step, most = BOLD, max(most, SPARE * answered / max(spent + wait, LEAST_SECONDS))
             self.per_second, self._worth = most, SPARE / max(spent, SHORTEST_SECONDS)
         elif self._tried:
-            self.per_second, self._step = self.per_second / (1 + self._step), self._step / 2
+            self.per_second, self._step = self.per_second / (1 + self._step), min(self._step / 2, STEP)
         elif self._known and self._shut == 0:
             self.per_second = TOLD * self._known
         else:
             self.per_second = min(most, SLOWER * self.per_second)
         self.per_second = max(self.per_second, self._least())
         self._tried = False
+
+    def _seen(self, answered: int, spent: float, wait: float, now: float) -> float:
+        """Give what came through a second: since the gate opened, the wait counted, or of late, across the waits."""
+        of_late = min(now + wait - self._first_at, SEEN_SECONDS)
+        came = sum(at > now - SEEN_SECONDS for at in self._answers)
+        return SPARE * max(answered / max(spent + wait, SHORTEST_SECONDS), came / max(of_late, SHORTEST_SECONDS))
 
     def _least(self) -> float:
         return max(rate for _, rate in self._sure)
@@ -133,11 +159,11 @@ class Rate:
         """Note that a call was not refused, whatever else became of it: the next refusal is the first in a row."""
         with self._lock:
             self._in_a_row = 0
+            self._answers.append(now)
+            while self._answers[0] <= now - SEEN_SECONDS:
+                self._answers.popleft()
             if turn.shut == self._shut:
                 self._under_way.discard(turn.number)
-                self._answers.append(now)
-                while self._answers[0] <= now - SHORTEST_SECONDS:
-                    self._answers.popleft()
 
     async def turn(self, tokens: int = 0) -> Turn:
         """Wait for the next turn and take it."""

@@ -5,6 +5,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 
@@ -43,7 +44,7 @@ def fixed(count: int, window: float) -> Limit:
     return asked
 
 
-def bucket(rate: float, size: float) -> Limit:
+def bucket(rate: float, size: float, wait: float = 2.0) -> Limit:
     """Allow calls at a rate, and `size` of them at once after a rest."""
     held = {"tokens": size, "at": 0.0}
 
@@ -52,7 +53,7 @@ def bucket(rate: float, size: float) -> Limit:
         if held["tokens"] >= 1:
             held["tokens"] -= 1
             return None
-        return 2.0
+        return wait
 
     return asked
 
@@ -94,7 +95,8 @@ def played(rate: Rate, limit: Limit, *, calls: int, at_once: int, latency: float
         (lambda: sliding(20, 1.0), 13, 16),
         (lambda: fixed(20, 1.0), 13, 24),
         (lambda: bucket(20, 20), 13, 16),
-        (lambda: bucket(20, 5), 35, 24),
+        (lambda: bucket(20, 5), 16.5, 24),
+        (lambda: bucket(20, 1), 21, 16),
         (lambda: sliding(40, 2.0, 2.0), 15.5, 32),
     ],
 )
@@ -106,6 +108,25 @@ def test_a_rate_that_nobody_told_is_learnt_from_few_refusals(
     assert early == 0
     assert refused <= most_refused
     assert spent <= most_seconds
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.05, 0.5])
+@pytest.mark.parametrize(
+    "limit", [lambda wait: sliding(20, 1.0, wait), lambda wait: bucket(20, 20, wait), lambda wait: bucket(20, 5, wait)]
+)
+def test_waits_that_are_too_short_neither_fool_the_rate_nor_bring_refusal_upon_refusal(
+    limit: Callable[[float], Limit], wait: float
+) -> None:
+    spent, refused, early = played(Rate(), limit(wait), calls=200, at_once=16, latency=0.1)
+    assert early == 0
+    assert refused <= 32
+    assert spent <= 13
+
+
+def test_refusals_at_random_without_a_wait_do_not_stop_a_run() -> None:
+    drawn = Random(1)
+    spent, _, _ = played(Rate(), lambda _: 0.0 if drawn.random() < 0.3 else None, calls=400, at_once=16, latency=0.2)
+    assert spent < 30
 
 
 @pytest.mark.parametrize("latency", [0.005, 0.1, 0.3])

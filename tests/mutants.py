@@ -313,6 +313,10 @@ MUTANTS = (
         "tests/clients/test_rate.py::test_a_refusal_that_names_no_time_waits_longer_each_time",
     ),
     Mutant(
+        "what breaks off is mended", "tasks/growth/reading.py", "if _breaks_off(text[start:]):", "if False:",
+        "tests/growth/test_growing.py::test_what_breaks_off_within_a_value_is_not_mended",
+    ),
+    Mutant(
         "a rate is never learnt", "tasks/clients/rate.py", "self.per_second, self._worth = most,", "self.per_second, self._worth = 1e9,",
         "tests/clients/test_rate.py::test_a_rate_that_nobody_told_is_learnt_from_few_refusals",
     ),

@@ -19,6 +19,8 @@ SHOWN = 16_000
 MOST_MENDED, DEEPEST_MENDED = 20_000, 64
 """Characters of broken JSON, and how deep its brackets may stand, up to which it is mended: more of either takes minutes."""
 
+STRING = re.compile(r'"(?:[^"\\]|\\.)*(?:(?P<shut>")|\\?\Z)', re.DOTALL)
+
 
 class Refused(ValueError):
     """An answer that cannot be used; its text is the reason, and `again` what may help: more room, or to be told."""
@@ -57,15 +59,44 @@ def whole(answer: Answer) -> str:
 
 
 def json_in(text: str) -> dict[str, Any]:
-    """Read the JSON object of an answer, fenced or among words, its syntax mended where it is broken; Refused where there is none."""
+    """Read the JSON object of an answer, fenced or among words, its syntax mended where it is broken; Refused where there is none.
+
+    What breaks off within a value is not mended: nobody knows how it would have gone on.
+    """
     start, end = text.find("{"), text.rfind("}")
+    if start < 0:
+        raise Refused("broken JSON", "told", detail="there is no JSON object")
     try:
         value = _sound(json.loads(text[start : end + 1]))
-    except (ValueError, RecursionError):
-        value = _mended(text[start:]) if start >= 0 else None
+    except (ValueError, RecursionError) as error:
+        if _breaks_off(text[start:]):
+            raise Refused("broken JSON", "told", detail="it breaks off within a value") from None
+        value = _mended(text[start:])
+        wrong = f"no JSON object could be read ({_place_of(error)})"
+    else:
+        wrong = "the JSON object is empty"
     if not isinstance(value, dict) or not value:
-        raise Refused("broken JSON", "told", detail="no JSON object could be read")
+        raise Refused("broken JSON", "told", detail=wrong)
     return value
+
+
+def _place_of(error: Exception) -> str:
+    """Say what the reader of JSON found wrong first, and where."""
+    return (
+        f"{error.msg} at line {error.lineno}, column {error.colno}"
+        if isinstance(error, json.JSONDecodeError)
+        else "it is nested too deeply"
+    )
+
+
+def _breaks_off(text: str) -> bool:
+    """Tell whether an object ends in the middle of a string, a number or a word; a closing bracket that was forgotten is another thing."""
+    bare = text.strip().removesuffix("```").rstrip()
+    strings = list(STRING.finditer(bare))
+    if strings and not strings[-1]["shut"]:
+        return not re.fullmatch(r'"\s*[\]}][\s\]}]*', strings[-1][0])
+    bare = STRING.sub('"', bare)
+    return bare.count("{") > bare.count("}") and bare[-1] not in '"]}'
 
 
 def _mended(text: str) -> Any:

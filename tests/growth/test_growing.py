@@ -135,11 +135,38 @@ def test_what_was_cut_off_gets_more_room_and_what_was_broken_is_told_once(seeds:
         assert all("no json here" in trace for trace in traces["trace"])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"input": "Why is the roof", "output": "Because the gut',
+        '{"input": "a", "output": "use the {x}',
+        '{"input": "a", "output": "use } and',
+        '{"input": "a", "output": "she said \\"',
+        '{"input": "a", "output": "',
+        '{"score": 0.',
+        '{"good": tr',
+        "{'input': 'a', 'output': 'it is",
+        '```json\n{"input": "a", "output": "b c\n```',
+        '{"a": "' + 'x\\"' * 20_000,
+    ],
+)
+def test_what_breaks_off_within_a_value_is_not_mended(text: str) -> None:
+    with pytest.raises(Refused, match="broken JSON") as told:
+        json_in(text)
+    assert told.value.detail == "it breaks off within a value"
+    again = once_more(Request((), {}), Answer(text, "stop"), told.value)
+    assert again is not None
+    assert "breaks off" in again.messages[-1]["content"]
+
+
 def test_json_is_mended_where_only_its_syntax_is_broken() -> None:
     for text in (
         '{"input": "a", "output": "b",}',
         "```json\n{'input': 'a', 'output': 'b'}\n```",
         '{"input": "a" "output": "b"',
+        '{"input": "a", "output": "b"',
+        '```json\n{"input": "a", "output": "b"\n```',
+        '{"input": "a", "output": "b",}\nI hope that this helps.',
         '{"input": "a", "output": "b"}',
     ):
         assert json_in(text) == {"input": "a", "output": "b"}, text

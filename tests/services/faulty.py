@@ -1,8 +1,8 @@
 """An OpenAI-compatible server with a plan of faults, in a process of its own; it counts what it did and what it would bill.
 
-`python -m tests.services.faulty PORT PLAN` with PLAN as JSON: shares of calls by fault (`error` 500, `broken` no JSON, `length` cut off, `drop`
-closed without a word, `hang` no answer, `filter` refused for its content, `half` a body that breaks off), `latency` in seconds, `per_second` with
-`retry_after`. `/stats` tells calls, the most under way at once, what was billed (calls and tokens), how many were billed twice, and the faults by name.
+`python -m tests.services.faulty PORT PLAN` with PLAN as JSON: shares of calls by fault (`error` 500, `broken` no JSON, `length` cut off, `torn`
+cut off and said to be whole, `drop` closed without a word, `hang` no answer, `filter` refused for its content, `half` a body that breaks off),
+`latency` in seconds, `per_second` with `retry_after`. `/stats` tells calls, the most under way at once, what was billed (calls and tokens), how many were billed twice, and the faults by name.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from collections import Counter, deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-FAULTS = ("error", "broken", "length", "drop", "hang", "filter", "half")
+FAULTS = ("error", "broken", "length", "drop", "hang", "filter", "half", "torn")
 HANG_SECONDS = 30.0
 WORDS = [f"{a}{b}" for a in ("ba", "ke", "lo", "mi", "nu", "ra", "si", "to") for b in ("bel", "dan", "fer", "gom", "hin", "jad")]
 
@@ -127,7 +127,7 @@ def completion(body: dict[str, Any], fault: str) -> dict[str, Any]:
     form = body.get("response_format", {}).get("json_schema", {}).get("schema")
     sentence = " ".join(draw.choice(WORDS) for _ in range(draw.randrange(8, 30)))
     text = json.dumps({name: f"{sentence} {name}" for name in form["properties"]}) if form else f"{sentence}?"
-    text = {"broken": "no JSON at all", "length": text[: len(text) // 2]}.get(fault, text)
+    text = {"broken": "no JSON at all", "length": text[: len(text) // 2], "torn": text[: len(text) // 2]}.get(fault, text)
     asked = sum(len(turn["content"]) // 4 + 4 for turn in body["messages"])
     said = len(text) // 4 + 1
     message = {"index": 0, "finish_reason": "length" if fault == "length" else "stop", "message": {"role": "assistant", "content": text}}

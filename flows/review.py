@@ -16,7 +16,7 @@ import orjson
 import polars as pl
 
 from flows.rim import Exit, guarded
-from flows.sheets import Mark, agreed, kappas, place_of, read_sheet, write_sheet
+from flows.sheets import CARRIED, Mark, agreed, kappas, place_of, read_sheets, write_sheet
 from tasks.edits.review import content_hash, edits_of
 from tasks.errors import usage
 from tasks.growth.novelty import Novelty
@@ -32,7 +32,7 @@ Row = dict[str, Any]
 SHOWN = ("id", "hash", "split", "generator", "score", "novelty", "question", "answer")
 BESIDE = ("rejected", "verdict")
 """Columns that a sheet has where rows have them: a worse answer, and why a judge scored the answer so."""
-LOGGED = ("id", "turns", "question", "answer")
+LOGGED = ("id", "hash", "turns", "question", "answer")
 
 
 def rows_of(dataset: str, version: str | None) -> list[Row]:
@@ -53,11 +53,14 @@ def _rows(place: Place, version: str, name: str) -> Iterator[Row]:
     if "id" not in frame.columns:
         with place.local_copy(f"{version}/provenance/{base}.parquet") as path:
             origins = pl.read_parquet(path)
+    laid_out = "id" not in frame.columns
     for record, origin in zip(frame.iter_rows(named=True), origins.iter_rows(named=True), strict=True):
         try:
-            pair = pairs_of(record, "last").pairs[-1]
+            pair = pairs_of(record, "last").pairs[-1] if laid_out else record
         except NotPair as error:
             raise usage(f"holds no pairs: {error}", "Review datasets of pairs.", value=name) from error
+        if pair.get("output") is None:
+            continue
         yield {
             "id": origin["id"],
             "hash": content_hash(pair["input"], pair["output"]),
@@ -139,31 +142,50 @@ def _answers(record: Any) -> list[Row]:
         pairs = pairs_of(record, "every").pairs if isinstance(record, dict) else []
     except NotPair:
         return []
-    return [
-        {
-            "id": digest(pair.get("turns") or [], pair["input"], pair["output"])[:16],
-            "turns": orjson.dumps(pair["turns"]).decode() if pair.get("turns") else "",
-            "question": pair["input"],
-            "answer": pair["output"],
-        }
-        for pair in pairs
-    ]
+    about = {name: str(record[name]) for name in ("licence", "private") if record.get(name)}
+    return [_logged(pair, about) for pair in pairs]
+
+
+def _logged(pair: Mapping[str, Any], about: Mapping[str, str]) -> Row:
+    """Give an answer of a log as its sheet has it; what stands around it is part of its id."""
+    around = {name: orjson.dumps(pair[name]).decode() for name in ("turns", "tools") if pair.get(name)}
+    around |= {"system": str(pair["system"])} if pair.get("system") else {}
+    row = {"turns": "", "question": pair["input"], "answer": pair["output"], **about, **around}
+    told = {name: around[name] for name in ("system", "tools") if name in around}
+    return {
+        "id": digest(pair.get("turns") or [], pair["input"], pair["output"], *([told] if told else []))[:16],
+        "hash": _words_hash(row),
+        **row,
+    }
+
+
+def _words_hash(row: Mapping[str, Any]) -> str:
+    """Hash what people leave alone, white space apart, which spreadsheets change."""
+    return digest(*(" ".join(str(row.get(name) or "").split()) for name in ("question", "answer", *CARRIED)))[:16]
 
 
 def human_pairs(marks: Sequence[Mark], every: Sequence[Mark], also: Sequence[str]) -> list[Row]:
     """Make pairs of what people corrected; with `also` of what they approved, or did not judge, too."""
-    pairs = [{"input": mark.question, "output": mark.better, "rejected": mark.answer, **_turns(mark)} for mark in marks if mark.better]
+    pairs = [_pair(mark, mark.better) | {"rejected": mark.answer} for mark in marks if mark.better]
     if "approved" in also:
-        pairs += [{"input": mark.question, "output": mark.answer, **_turns(mark)} for mark in marks if mark.good]
+        pairs += [_pair(mark, mark.answer) for mark in marks if mark.good]
     if "unjudged" in also:
         judged = {mark.id for mark in every if mark.good is not None}
-        left = {mark.id: mark for mark in every if mark.id not in judged}
-        pairs += [{"input": mark.question, "output": mark.answer, **_turns(mark)} for mark in left.values()]
+        left = {mark.id: mark for mark in every if mark.id not in judged and mark.question.strip() and mark.answer.strip()}
+        pairs += [_pair(mark, mark.answer) for mark in left.values()]
     return pairs
 
 
-def _turns(mark: Mark) -> Row:
-    return {"turns": orjson.loads(mark.turns)} if mark.turns else {}
+def _pair(mark: Mark, output: str) -> Row:
+    return {"input": mark.question, "output": output, **{name: _read(mark, name) for name in CARRIED if name in mark.carried}}
+
+
+def _read(mark: Mark, name: str) -> Any:
+    """Give a column that a sheet carried; RecipeError where it is no longer what it was."""
+    try:
+        return orjson.loads(mark.carried[name]) if name in ("turns", "tools") else mark.carried[name]
+    except orjson.JSONDecodeError as error:
+        raise usage(f"holds a `{name}` that was changed or cut", "Write the sheet again, as .jsonl.", place=mark.place) from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -207,14 +229,25 @@ def _export(told: argparse.Namespace) -> int:
 
 def _import(told: argparse.Namespace) -> int:
     rows = {row["id"]: row for row in rows_of(told.dataset, told.version)}
-    marks = _agreed([mark for sheet in told.sheets for mark in read_sheet(sheet)])
+    marks = _agreed(read_sheets(told.sheets))
     return _written(told.to, *edits_from(rows, marks), {row["id"]: row["question"] for row in rows.values()})
 
 
 def _edits(told: argparse.Namespace) -> int:
-    marks = _agreed([mark for sheet in told.sheets for mark in read_sheet(sheet)])
+    marks = _agreed(read_sheets(told.sheets))
+    changed = [mark for mark in marks if mark.hash and not _is_as_written(mark)]
+    stale = [f"{mark.id}: `question` or `answer` was changed in place; write the better one into `better_answer`" for mark in changed]
     rows = {mark.id: {"hash": mark.hash, "answer": mark.answer} for mark in marks if mark.hash}
-    return _written(told.to, *edits_from(rows, marks), {mark.id: mark.question for mark in marks})
+    edits, others = edits_from(rows, [mark for mark in marks if mark not in changed])
+    return _written(told.to, edits, [*stale, *others], {mark.id: mark.question for mark in marks})
+
+
+def _is_as_written(mark: Mark) -> bool:
+    """Tell whether a row still says what its hash is of, whatever a spreadsheet made of the ends of lines."""
+    for old, new in (("", ""), ("\r\n", "\n"), ("\n", "\r\n")):
+        if mark.hash == content_hash(*(text.replace(old, new) if old else text for text in (mark.question, mark.answer))):
+            return True
+    return False
 
 
 def _written(path: str, edits: Sequence[Row], stale: Sequence[str], questions: Mapping[str, str]) -> int:
@@ -232,18 +265,24 @@ def _written(path: str, edits: Sequence[Row], stale: Sequence[str], questions: M
 
 def _from_logs(told: argparse.Namespace) -> int:
     rows, lost = logged(told.files)
-    write_sheet(told.to, rows, LOGGED)
+    write_sheet(told.to, rows, (*LOGGED, *(name for name in CARRIED if name not in LOGGED and any(name in row for row in rows))))
     print(f"{len(rows):,} answers in {told.to}; {lost:,} records hold none")
     return Exit.GOOD if rows else Exit.FAILED
 
 
 def _pairs(told: argparse.Namespace) -> int:
-    every = [mark for sheet in told.sheets for mark in read_sheet(sheet)]
+    every: list[Mark] = []
+    changed: list[Mark] = []
+    for mark in read_sheets(told.sheets):
+        same = not mark.hash or mark.hash == _words_hash({"question": mark.question, "answer": mark.answer, **mark.carried})
+        (every if same else changed).append(mark)
     pairs = human_pairs(_agreed(every), every, told.also)
     place, name = place_of(told.to)
     place.put_bytes(name, b"".join(orjson.dumps(pair) + b"\n" for pair in pairs))
     print(f"{len(pairs):,} pairs in {told.to}, {sum('rejected' in pair for pair in pairs):,} of them with what was wrong")
-    return Exit.GOOD
+    for mark in changed:
+        print(f"refused: {mark.place}: what stands beside the marks was changed or cut; write the sheet as .jsonl", file=sys.stderr)
+    return Exit.PARTIAL if changed else Exit.GOOD
 
 
 def _agreed(marks: Sequence[Mark]) -> list[Mark]:

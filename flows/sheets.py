@@ -1,17 +1,20 @@
 """Sheets that people read and mark: CSV or JSON lines with a question, an answer, and room for a verdict."""
 
+import codecs
 import csv
 import io
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from tasks.errors import usage
-from tasks.sources.tabular import MAX_CELL_CHARS
+from tasks.sources.charset import decode
+from tasks.sources.tabular import MAX_CELL_CHARS, delimiter_of
 from tasks.store.place import Place
 
 MARKED = ("right", "better_answer", "reason", "reviewer")
@@ -20,6 +23,12 @@ YES = ("yes", "y", "true", "1", "right", "good", "keep")
 NO = ("no", "n", "false", "0", "wrong", "bad", "drop")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a cell begins with that a spreadsheet would carry out; such a cell gets a quote before it."""
+NUMBER = re.compile(r"[\d.,:/eE+-]+")
+"""What a spreadsheet takes for a number or a date, and writes in a way of its own: it gets a quote too."""
+CARRIED = ("turns", "system", "tools", "licence", "private")
+"""What a sheet of logs says of a row besides; people leave it alone."""
+WRITTEN = ("id", "hash", "question", "answer", *CARRIED)
+"""Columns of texts that a sheet came with, where a quote before a formula is ours; what people wrote stays as they wrote it."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,10 @@ class Mark:
     better: str
     reason: str
     reviewer: str
-    turns: str = ""
+    carried: Mapping[str, str] = field(default_factory=dict)
+    """The columns of CARRIED that hold something."""
+    place: str = ""
+    """Sheet and line."""
 
     @property
     def good(self) -> bool | None:
@@ -58,46 +70,68 @@ def write_sheet(path: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
-    return f"'{text}" if text.startswith((*FORMULA, "'")) else text
-
-
-def _plain(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:.3f}" if isinstance(value, float) else str(value)
     text = "" if value is None else str(value)
-    return text[1:] if text.startswith("'") and text[1:].startswith((*FORMULA, "'")) else text
+    return f"'{text}" if _needs_quote(text) else text
 
 
-def read_sheet(path: str) -> list[Mark]:
+def _needs_quote(text: str) -> bool:
+    return text.startswith((*FORMULA, "'")) or NUMBER.fullmatch(text) is not None
+
+
+def _unquoted(text: str) -> str:
+    return text[1:] if text.startswith("'") and _needs_quote(text[1:]) else text
+
+
+def read_sheets(paths: Sequence[str]) -> list[Mark]:
+    """Read the sheets of one or more people, who are known by their sheets where they name nobody."""
+    names = [path.rpartition("/")[2] for path in paths]
+    return [mark for path, name in zip(paths, names, strict=True) for mark in read_sheet(path, path if names.count(name) > 1 else name)]
+
+
+def read_sheet(path: str, reviewer: str = "") -> list[Mark]:
     """Read a sheet that people have marked; RecipeError where it is none."""
     text = _text(path)
     csv.field_size_limit(MAX_CELL_CHARS)
+    plain = text.lstrip().startswith("{")
     try:
-        rows: list[Any] = (
-            [orjson.loads(line) for line in text.split("\n") if line.strip()]
-            if text.lstrip().startswith("{")
-            else list(csv.DictReader(io.StringIO(text, newline="")))
-        )
+        rows: list[Any] = [orjson.loads(line) for line in text.split("\n") if line.strip()] if plain else _table(text)
     except (orjson.JSONDecodeError, csv.Error) as error:
         raise usage(f"is no sheet: {error}", "Save it as CSV or JSON lines.", value=path) from error
     if any(not isinstance(row, dict) or not {"id", "question", "answer"} <= set(row) for row in rows):
         raise usage("is no sheet: it needs the columns id, question and answer", "Write one with `dartboard review export`.", value=path)
-    return [_mark(row, number, path) for number, row in enumerate(rows, 2)]
+    held = [row if plain else {name: _unquoted(value or "") if name in WRITTEN else value for name, value in row.items()} for row in rows]
+    return [_mark(row, f"{path}:{number}", reviewer or path.rpartition("/")[2]) for number, row in enumerate(held, 1 if plain else 2)]
 
 
-def _mark(row: Mapping[str, Any], number: int, path: str) -> Mark:
+def _table(text: str) -> list[dict[str, Any]]:
+    """Read CSV with any usual delimiter, as a spreadsheet of any country writes it."""
+    first, _, rest = text.partition("\n")
+    told = re.fullmatch(r"sep=(.)\r?", first)
+    delimiter = told[1] if told else delimiter_of(first)
+    return list(csv.DictReader(io.StringIO(rest if told else text, newline=""), delimiter=delimiter))
+
+
+def _mark(row: Mapping[str, Any], place: str, name: str) -> Mark:
     said = str(row.get("right") if row.get("right") is not None else "").strip().lower()
     if said and said not in (*YES, *NO):
-        raise usage("says neither yes nor no in `right`", "Write yes or no, or leave it empty.", place=f"{path}:{number}", value=said)
+        raise usage("says neither yes nor no in `right`", "Write yes or no, or leave it empty.", place=place, value=said)
     right = None if not said else said in YES
-    texts = {name: _plain(row.get(name)) for name in ("id", "hash", "question", "answer", "turns", "reason")}
-    better, reviewer = _plain(row.get("better_answer")), _plain(row.get("reviewer")).strip()
-    return Mark(**texts, right=right, better=better if better.strip() else "", reviewer=reviewer or path.rpartition("/")[2])
+    texts = {each: str(row.get(each) or "") for each in ("id", "hash", "question", "answer", "better_answer", "reason", "reviewer")}
+    better = texts.pop("better_answer").replace("\r\n", "\n")
+    same = better.strip() in ("", texts["answer"].replace("\r\n", "\n").strip())
+    carried = {each: str(row[each]) for each in CARRIED if row.get(each)}
+    return Mark(
+        **texts | {"reviewer": texts["reviewer"].strip() or name}, right=right, better="" if same else better, carried=carried, place=place
+    )
 
 
 def _text(path: str) -> str:
     place, name = place_of(path)
     try:
-        return place.read_bytes(name).decode("utf-8-sig")
+        data = place.read_bytes(name)
+        return decode(data).text if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else data.decode("utf-8-sig")
     except FileNotFoundError as error:
         raise usage("does not exist", "Name a sheet.", value=path) from error
     except UnicodeDecodeError as error:

@@ -39,7 +39,7 @@ from flows.progress import Quiet, told
 from flows.rim import parse_bytes
 from flows.runners import Pool, pool, worker_count
 from flows.scene import Result
-from flows.sheets import write_sheet
+from flows.sheets import place_of, write_sheet
 from flows.work.job import Job
 from flows.workplace import Site
 from tasks.edits.review import Review, content_hash
@@ -190,8 +190,10 @@ def _wait_for_people(site: Site, stage: Stage, jobs: Sequence[Job]) -> None:
         return
     rows = [row for job in jobs for shard in job.shards for row in _public(site, shard)]
     drawn = sorted(rows, key=lambda row: draw("review", row["id"]))[:SAMPLE_ROWS]
-    sheet = f"{site.out.rstrip('/')}/{site.recipe.name}/reviews/{stage.name}.csv"
-    write_sheet(sheet, drawn, ("id", "hash", "generator", "question", "answer"))
+    sheet = f"{site.out.rstrip('/')}/{site.recipe.name}/reviews/{stage.name}-{str(context.flow_run.id)[:8]}.csv"
+    place, name = place_of(sheet)
+    if place.size(name) is None:  # a run that is resumed comes by again, and people have written into it
+        write_sheet(sheet, drawn, ("id", "hash", "generator", "question", "answer"))
     about = f"{stage.name}: {len(drawn)} of {len(rows):,} rows, in {sheet} too. Mark them, run dartboard review edits, and resume the run."
     shown = [{name: escape(str(row[name])[:EXCERPT]) for name in ("id", "generator", "question", "answer")} for row in drawn]
     create_table_artifact(shown, key=f"review-{_key_of(stage.name)}", description=escape(about))

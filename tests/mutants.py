@@ -317,6 +317,14 @@ MUTANTS = (
         "tests/growth/test_growing.py::test_what_breaks_off_within_a_value_is_not_mended",
     ),
     Mutant(
+        "a sheet that was cut is believed", "flows/review.py", "same = not mark.hash or mark.hash ==", "same = not mark.hash or mark.hash !=",
+        "tests/flows/test_review.py::test_what_a_spreadsheet_cut_is_refused_by_its_line",
+    ),
+    Mutant(
+        "logs lose their mark of privacy", "flows/review.py", 'for name in ("licence", "private")', 'for name in ("licence",)',
+        "tests/flows/test_review.py::test_what_a_log_says_beside_its_answers_is_carried_along",
+    ),
+    Mutant(
         "a rate is never learnt", "tasks/clients/rate.py", "self.per_second, self._worth = most,", "self.per_second, self._worth = 1e9,",
         "tests/clients/test_rate.py::test_a_rate_that_nobody_told_is_learnt_from_few_refusals",
     ),

@@ -117,7 +117,7 @@ class _Table:
         first = next(self._lines, "")
         told = re.fullmatch(r"sep=(.)\n?", first)
         self._again.append("\n" if told else first)
-        self.delimiter = told[1] if told else _delimiter(first)
+        self.delimiter = told[1] if told else delimiter_of(first)
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -165,7 +165,8 @@ class _Table:
         del self._held[keep:]
 
 
-def _delimiter(line: str) -> str:
+def delimiter_of(line: str) -> str:
+    """Guess what parts the cells of a line: the sign of DELIMITERS that stands there most often, outside quotes."""
     outside = "".join(line.split('"')[::2])
     return max(DELIMITERS, key=lambda sign: (outside.count(sign), -DELIMITERS.index(sign)))
 

@@ -255,3 +255,137 @@ def test_a_sheet_shows_what_was_rejected_and_why_a_judge_scored_so(tmp_path: Pat
     assert (row["answer"], row["rejected"], row["verdict"]) == ("So.", "Not so.", "to the point")
     marked(tmp_path / "review.csv", [row], n0={"right": "yes"})
     assert main(["import", "data/faq", "review.csv"]) == 0
+
+
+def logs(tmp_path: Path, *records: dict[str, Any]) -> list[dict[str, str]]:
+    (tmp_path / "logs.jsonl").write_text("\n".join(map(json.dumps, records)))
+    assert main(["from-logs", "logs.jsonl", "--to", "sheet.csv"]) == 0
+    return sheet(tmp_path / "sheet.csv")
+
+
+def pairs_in(tmp_path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_what_a_log_says_beside_its_answers_is_carried_along(tmp_path: Path) -> None:
+    talk = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Hm?"}, {"role": "assistant", "content": "Hm."}]
+    other = [{"role": "system", "content": "Be long."}, *talk[1:]]
+    out = logs(
+        tmp_path, {"messages": talk}, {"messages": other}, {"prompt": "Who?", "completion": "Me.", "private": True, "licence": "CC0-1.0"}
+    )
+    assert len(out) == 3, "an answer under another system message is another one"
+    marked(tmp_path / "sheet.csv", out, **{f"n{n}": {"better_answer": "Better."} for n in range(3)})
+    assert main(["pairs", "sheet.csv"]) == 0
+    assert [pair.get("system") for pair in pairs_in(tmp_path)] == ["Be short.", "Be long.", None]
+    build("name: x\nsteps:\n  s: {use: seeds, path: pairs.jsonl}\n  dataset: {use: write}\n", out="made")
+    held = {
+        row["input"]: row
+        for row in build("name: x\nsteps:\n  s: {use: seeds, path: pairs.jsonl}\n  dataset: {use: write}\n").train.collect().to_dicts()
+    }
+    assert (held["Who?"]["private"], held["Who?"]["licence"]) == (True, "CC0-1.0")
+    assert not held["Hm?"]["private"]
+
+
+def test_a_better_answer_that_is_the_answer_is_none(tmp_path: Path) -> None:
+    out = logs(tmp_path, {"prompt": "a", "completion": "b\nc"}, {"prompt": "code", "completion": "if x:\n  y"})
+    marked(tmp_path / "sheet.csv", out, n0={"right": "yes", "better_answer": "b\r\nc "}, n1={"better_answer": "if x:\n    y"})
+    assert main(["pairs", "sheet.csv", "--also", "approved"]) == 0
+    assert pairs_in(tmp_path) == [
+        {"input": "code", "output": "if x:\n    y", "rejected": "if x:\n  y"},
+        {"input": "a", "output": "b\nc"},
+    ], "indentation may be what was wrong"
+
+
+@pytest.mark.parametrize("name", ["sheet.csv", "sheet.jsonl"])
+def test_quotes_and_numbers_come_back_as_they_were(tmp_path: Path, name: str) -> None:
+    texts = ["'''Paris''' is", "'-x' flag?", "007", "1.50", "=1+1", "2020-01-02", "'=x", "-"]
+    (tmp_path / "logs.jsonl").write_text("\n".join(json.dumps({"prompt": text, "completion": text}) for text in texts))
+    assert main(["from-logs", "logs.jsonl", "--to", name]) == 0
+    if name == "sheet.csv":
+        out = sheet(tmp_path / name)
+        assert all(row["answer"].startswith("'") for row in out), "no spreadsheet takes one for a formula, a number or a date"
+        marked(tmp_path / name, out, **{f"n{n}": {"better_answer": "''Lutetia''"} for n in range(len(out))})
+    else:
+        lines = [json.loads(line) | {"better_answer": "''Lutetia''"} for line in (tmp_path / name).read_text().splitlines()]
+        (tmp_path / name).write_text("\n".join(map(json.dumps, lines)))
+    assert main(["pairs", name]) == 0
+    assert [(pair["input"], pair["rejected"], pair["output"]) for pair in pairs_in(tmp_path)] == [
+        (text, text, "''Lutetia''") for text in texts
+    ]
+
+
+@pytest.mark.parametrize(("delimiter", "encoding", "first"), [(";", "utf-8-sig", ""), ("\t", "utf-16", ""), (";", "utf-8", "sep=;\r\n")])
+def test_sheets_come_as_spreadsheets_of_any_country_write_them(tmp_path: Path, delimiter: str, encoding: str, first: str) -> None:
+    out = logs(tmp_path, {"prompt": "Où?", "completion": "Là; ici,\nou là"})
+    with (tmp_path / "sheet.csv").open("w", encoding=encoding, newline="") as file:
+        file.write(first)
+        writer = csv.DictWriter(file, out[0], delimiter=delimiter)
+        writer.writeheader()
+        writer.writerow(out[0] | {"better_answer": "À côté."})
+    assert main(["pairs", "sheet.csv"]) == 0
+    assert pairs_in(tmp_path) == [{"input": "Où?", "output": "À côté.", "rejected": "Là; ici,\nou là"}]
+
+
+def test_what_a_spreadsheet_cut_is_refused_by_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = [
+        {"role": role, "content": text} for role, text in (("user", "One"), ("assistant", "Two"), ("user", "Three"), ("assistant", "Four"))
+    ]
+    out = logs(tmp_path, {"messages": talk}, {"prompt": "a", "completion": "b"})
+    for row in out:
+        row["better_answer"] = "x"
+    out[1]["turns"] = out[1]["turns"][:20]
+    marked(tmp_path / "sheet.csv", out)
+    assert main(["pairs", "sheet.csv"]) == 4
+    assert "sheet.csv:3: what stands beside the marks was changed or cut" in capsys.readouterr().err
+    assert [pair["input"] for pair in pairs_in(tmp_path)] == ["One", "a"]
+    for row in out:
+        row["hash"] = ""
+    marked(tmp_path / "sheet.csv", out)
+    assert main(["pairs", "sheet.csv"]) == 2
+    assert "sheet.csv:3: holds a `turns` that was changed or cut" in capsys.readouterr().err
+
+
+def test_an_answer_that_was_overwritten_in_the_sheet_of_a_waiting_run_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flows.sheets import write_sheet
+    from tasks.edits.review import content_hash
+
+    held = [{"id": f"{n}", "hash": content_hash(f"q{n}", "a\nb"), "question": f"q{n}", "answer": "a\nb"} for n in range(2)]
+    write_sheet("read.csv", held, ("id", "hash", "question", "answer"))
+    out = sheet(tmp_path / "read.csv")
+    marked(tmp_path / "read.csv", out, n0={"right": "yes", "answer": "a\r\nb"}, n1={"right": "yes", "answer": "better"})
+    assert main(["edits", "read.csv"]) == 4
+    told = capsys.readouterr()
+    assert "1 kept, 0 edited, 0 dropped" in told.out
+    assert "1: `question` or `answer` was changed in place" in told.err
+
+
+def test_a_dataset_without_a_layout_is_read_as_it_stands(tmp_path: Path) -> None:
+    lines = [{"q": "How?", "a": "So.", "instruction": "mine"}, {"q": "Why?", "a": None, "instruction": "mine"}]
+    (tmp_path / "faq.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    recipe = "name: faq\nsteps:\n  faq: {use: seeds, path: faq.jsonl, columns: {input: q, output: a, instruction: instruction}}\n"
+    recipe += "  read: {use: review, edits: reviews.jsonl}\n  dataset: {use: write}\n"
+    build(recipe)
+    assert main(["export", "data/faq", "--to", "review.csv"]) == 0
+    (row,) = sheet(tmp_path / "review.csv")
+    assert row["question"].split() == ["mine", "How?"]
+    marked(tmp_path / "review.csv", [row], n0={"better_answer": "Thus."})
+    assert main(["import", "data/faq", "review.csv"]) == 0
+    assert {made["output"] for made in build(recipe).train.collect().to_dicts()} == {"Thus."}
+
+
+def test_two_sheets_of_one_name_are_of_two_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = logs(tmp_path, {"prompt": "a", "completion": "b"})
+    for name in ("ada", "bob"):
+        (tmp_path / name).mkdir()
+        marked(tmp_path / name / "sheet.csv", out, n0={"right": "yes"})
+    assert main(["pairs", "ada/sheet.csv", "bob/sheet.csv"]) == 0
+    assert "kappa of ada/sheet.csv and bob/sheet.csv: 1.00 over 1 rows" in capsys.readouterr().out
+
+
+def test_a_blank_line_of_a_sheet_is_no_pair(tmp_path: Path) -> None:
+    out = logs(tmp_path, {"prompt": "a", "completion": "b"})
+    marked(tmp_path / "sheet.csv", [*out, dict.fromkeys(out[0], "")])
+    assert main(["pairs", "sheet.csv", "--also", "unjudged"]) == 0
+    assert pairs_in(tmp_path) == [{"input": "a", "output": "b"}]

@@ -179,7 +179,8 @@ def _model(stage: Stage, scene: Scene) -> Phases:
         raise usage("asks a model, and --offline refuses the network", "Leave the step out.", place=f"steps.{name}", value=step.model)
     models = {each: scene.plan.recipe.models[each] for each in step.models()}
     shards = scene.shards(stage)
-    inputs = [[shard.digest for shard in shards], [model.model for model in models.values()]]
+    named = [[model.model, *([model.thinking] if model.thinking else [])] for model in models.values()]
+    inputs = [[shard.digest for shard in shards], named]
     extra = {
         "models": {each: model.model_dump(mode="json") for each, model in models.items()},
         "ledger": scene.site.ledger,

@@ -110,7 +110,7 @@ class Site:
                     raise usage(
                         f"is larger than {MAX_INPUT_BYTES >> 20} MiB", "Give a smaller file.", place=f"steps.{name}.{field}", value=path
                     )
-                return str(fs.cat_file(full).decode("utf-8-sig"))
+                return str(fs.cat_file(full).decode("utf-8-sig")).replace("\r\n", "\n")
         except FileNotFoundError as error:
             if field in self.recipe.steps[name].may_be_absent:
                 return ""

@@ -9,6 +9,7 @@ DartboardError
 └── GateError      an expectation, a leak or an empty split forbids it   exit 3
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -58,9 +59,14 @@ class Fault:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""
         place = f"{self.place}: " if self.place else ""
-        value = f"{'got ' if self.place else ''}{self.value}: " if self.value else ""
+        value = f"{'got ' if self.place else ''}{_harmless(self.value)}: " if self.value else ""
         remedy = f" {self.remedy}" if self.remedy else ""
         return f"{where}{place}{value}{self.rule}.{remedy}"
+
+
+def _harmless(value: str) -> str:
+    """Take out of an address what may let somebody in."""
+    return re.sub(r"([?#])[^\s\"]*=[^\s\"]*", r"\1…", re.sub(r"://[^/\s\"]*@", "://…@", value)) if "://" in value else value
 
 
 class RecipeError(DartboardError):

@@ -6,6 +6,7 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -21,6 +22,9 @@ Price = Annotated[float, Field(ge=0)]
 def _web_address(url: str) -> str:
     if not re.match(r"https?://", url):
         raise ValueError("must begin with http:// or https://")
+    parts = urlsplit(url)
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must hold no name, password or query: whatever lets you in comes from the variable that `key` names")
     return url
 
 
@@ -65,7 +69,7 @@ class Model(Settings):
     price: Prices | None = None
     """What tokens cost; needed for a budget in dollars."""
     context: Annotated[int, Field(ge=256)] | None = None
-    """Tokens of the context window."""
+    """Tokens of the context window; what was cut off is asked for once more with no more room than it leaves."""
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
     """Requests that the endpoint allows in a minute; learnt from its refusals where it is not given."""
     tokens_per_minute: Annotated[float, Field(gt=0)] | None = None
@@ -76,7 +80,7 @@ class Model(Settings):
     stream: bool = False
     """Have answers sent piece by piece: for gateways that close connections over which nothing comes for long."""
     thinking: Annotated[int, Field(ge=0)] = 0
-    """Tokens that the model may think with besides those of its answer."""
+    """Tokens that the model may think with besides those of its answer. Where it is changed, what was cut off is asked for again."""
 
     @model_validator(mode="after")
     def _has_no_batches_of_a_vendor(self) -> "Model":
@@ -95,6 +99,11 @@ class Model(Settings):
         """Give the price of so many tokens in dollars; 0 without a price."""
         return (input_tokens * self.price.input + output_tokens * self.price.output) / 1e6 if self.price else 0.0
 
+    def least_seconds(self, calls: float, tokens: float) -> float:
+        """Give how long so many calls, of so many tokens together, take at the pace that the recipe tells; 0 where it tells none."""
+        limits = ((calls, self.requests_per_minute), (tokens, self.tokens_per_minute))
+        return max(60 * count / limit if limit else 0.0 for count, limit in limits)
+
     @property
     def rate(self) -> Rate:
         """The turns that all calls of this process to the model take."""
@@ -109,6 +118,8 @@ class Request:
     parameters: Mapping[str, Any]
     sample: int = 0
     schema: Mapping[str, Any] | None = None
+    again: bool = False
+    """Whether it asks once more for what could not be used."""
 
 
 @dataclass(frozen=True)

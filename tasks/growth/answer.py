@@ -58,10 +58,10 @@ class Answer(CompletingStep):
         """A pair's columns, and the fields that had to be emptied where there is a schema."""
         return super().columns_after(before) | (frozenset({"emptied"}) if self.schema_ is not None else frozenset())
 
-    def expects(self, rows: Sequence[Row]) -> float:
+    def expects(self, rows: Sequence[Row]) -> Sequence[tuple[str, float]]:
         """An answer of some length."""
         del rows
-        return 200
+        return [(self.model, 200)]
 
     async def finish(self, row: Row, ask: Ask, context: Context) -> Row:
         """Answer an input that has no output yet."""

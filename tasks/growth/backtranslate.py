@@ -1,5 +1,6 @@
 """`backtranslate`: a human text stays the output, the model writes the input that asks for it."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -38,10 +39,10 @@ class Backtranslate(CompletingStep):
     curate: Annotated[float, Field(ge=0, le=5)] = 0.0
     """The least score of a pair that is kept, from 1 to 5; 0 asks for no scores."""
 
-    @property
-    def calls(self) -> int:
-        """Two with curation."""
-        return 2 if self.curate else 1
+    def expects(self, rows: Sequence[Row]) -> Sequence[tuple[str, float]]:
+        """A request, and a verdict with curation."""
+        del rows
+        return [(self.model, 60)] * (2 if self.curate else 1)
 
     async def finish(self, row: Row, ask: Ask, context: Context) -> Row:
         """Ask for the input of a text, and whether the text answers it."""

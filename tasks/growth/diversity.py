@@ -4,6 +4,8 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from tasks.growth.novelty import words_of
+
 LONG = 4
 """Words of a long run."""
 
@@ -15,7 +17,7 @@ def diversity(texts: Sequence[str]) -> dict[str, float]:
     and `distinct_n` that of runs of n words that are different ones.
     """
     data = "\n".join(texts).encode()
-    split = [text.lower().split() for text in texts]
+    split = [words_of(text) for text in texts]
     return {
         "compression_ratio": round(len(data) / max(len(zlib.compress(data, 9)), 1), 3),
         "repetition": round(_repetition(split), 4),

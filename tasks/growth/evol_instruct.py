@@ -9,7 +9,7 @@ from tasks.growth.growing import GrowingStep, Lot
 from tasks.growth.novelty import Novelty
 from tasks.growth.prompting import request, unrepeated
 from tasks.growth.reading import Refused, whole
-from tasks.growth.strategy import Row
+from tasks.growth.strategy import Row, before, pair_of
 from tasks.step import Context
 from tasks.store.keys import draw
 
@@ -42,37 +42,41 @@ class EvolInstruct(GrowingStep):
     ```
     """
 
+    rewords: ClassVar[bool] = True
     temperature_by_default: ClassVar[float] = 1.0
 
     use: Literal["evol-instruct"] = "evol-instruct"
 
     async def candidates(self, lot: Lot, ask: Ask, context: Context) -> Sequence[Row | Refused]:
         """Evolve the last of a seed's line, and answer it."""
-        parent = self._head(lot, context)
-        way = lot.choice(WAYS, "way", context)
+        root, turn = self._turn(lot, context)
+        parent = self._head(lot, root, context)
+        way = WAYS[draw(context.seed, context.step, "way", root["id"], turn) % len(WAYS)]
         told = f"{self.instructions(context)}\n\n{self.instructions(context, way)}"
         parameters = self.parameters(top_p=0.95)
-        evolving = request(told, {"input": parent["input"]}, parameters, lot.number)
+        evolving = request(told, {**before(parent), "input": parent["input"]}, parameters, turn)
         evolved = await ask(evolving, lambda answer, _: self._evolved(unrepeated(whole(answer), told), parent))
         answering = self.told(context, "answer")
-        example = {"input": parent["input"], "output": parent["output"]}
-        asked = request(answering, {"example": example, "input": evolved}, parameters, lot.number, self.schema_)
+        asked = request(answering, {"example": pair_of(parent), "input": evolved}, parameters, turn, self.schema_)
         sorry = any(SORRY in str(row["output"]).lower() for row in lot.seeds)
         texts = await ask(asked, lambda answer, last: self._answered(unrepeated(whole(answer), answering), evolved, last=last, sorry=sorry))
         return [self.child(lot, [parent], context, texts)]
 
-    def _head(self, lot: Lot, context: Context) -> Row:
-        """Give the last of the line of the seed whose turn it is; where the line is as deep as it may be, the seed again."""
+    def _turn(self, lot: Lot, context: Context) -> tuple[Row, int]:
+        """Give the seed that is evolved, and how often it was before: calls are known by these, so one more seed changes no other's."""
         seeds = sorted(lot.seeds, key=lambda row: draw(context.seed, context.step, "turn", row["id"]))
-        root = seeds[lot.number % len(seeds)]
+        return seeds[lot.number % len(seeds)], lot.number // len(seeds)
+
+    def _head(self, lot: Lot, root: Row, context: Context) -> Row:
+        """Give the last of a seed's line; where the line is as deep as it may be, the seed again."""
         line = [row for row in lot.made() if str(row["id"]).startswith(f"{root['id']}/{context.step}#")]
         head = line[-1] if line else root
-        depth = str(head["id"]).removeprefix(str(root["id"])).count(f"/{context.step}#")
+        depth = lot.depths.get(root["id"], 0) + str(head["id"]).removeprefix(str(root["id"])).count(f"/{context.step}#")
         return root if depth >= self.accept.depth else head
 
     def _evolved(self, text: str, parent: Row) -> str:
         """The eliminator's first half: what an input must be."""
-        if LEAKED.search(text):
+        if LEAKED.search(text) and not LEAKED.search(parent["input"]):
             raise Refused("eliminated: repeats the instructions")
         if Novelty([parent["input"]]).of(text) < GAINED:
             raise Refused("eliminated: nothing gained")

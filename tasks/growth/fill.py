@@ -13,7 +13,8 @@ from tasks.frames import Kind
 from tasks.growth.asking import Ask, Asker
 from tasks.growth.prompting import formed, request, unrepeated
 from tasks.growth.reading import Refused, Unpaid, json_in, whole
-from tasks.growth.strategy import CompletingStep, Row, made_by, schema_step_faults
+from tasks.growth.splicing import spliced
+from tasks.growth.strategy import CompletingStep, Row, before, made_by, schema_step_faults
 from tasks.growth.structure import fitted, shared, written
 from tasks.step import Context, Names
 from tasks.store.keys import draw
@@ -76,10 +77,10 @@ class Fill(CompletingStep):
         """Those before, and the names of fields that stay empty."""
         return super().columns_after(before) | {"emptied"}
 
-    def expects(self, rows: Sequence[Row]) -> float:
+    def expects(self, rows: Sequence[Row]) -> Sequence[tuple[str, float]]:
         """A few for each field that is empty."""
         empty = [sum(value is None for value in self._values(row, readable=False).values()) for row in rows]
-        return 10 + 12 * sum(empty) / max(sum(count > 0 for count in empty), 1)
+        return [(self.model, 10 + 12 * sum(empty) / max(sum(count > 0 for count in empty), 1))]
 
     async def finish(self, row: Row, ask: Ask, context: Context) -> Row:
         """Fill what is null."""
@@ -97,7 +98,8 @@ class Fill(CompletingStep):
     def _written(self, row: Row, values: Mapping[str, Any], filled: Mapping[str, Any]) -> Row:
         """Give the columns that change."""
         if self.record:
-            return {self.record: written({**values, **filled}, row[self.record] or "")} if filled else {}
+            text = row[self.record] or ""
+            return {self.record: spliced(text, filled) if text.strip() else written({**values, **filled})} if filled else {}
         return {name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for name, value in filled.items()}
 
     async def conclude(self, rows: Sequence[Row], made: Sequence[Row], asking: Asker, context: Context) -> dict[str, Any]:
@@ -148,7 +150,7 @@ class Fill(CompletingStep):
     ) -> tuple[dict[str, Any], list[str]]:
         """Ask for missing values; give those found, and the names of those that stay empty."""
         hidden = {self.record} if self.record else set(missing)
-        shown = {name: row.get(name) for name in self.show if name not in hidden and row.get(name)}
+        shown = before(row) | {name: row.get(name) for name in self.show if name not in hidden and row.get(name)}
         known = {name: value for name, value in values.items() if value is not None}
         schema = self._schema(missing)
         told = formed(self.instructions(context), self.schema_ and schema)

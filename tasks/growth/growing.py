@@ -1,7 +1,7 @@
 """What steps that grow rows share: their settings, the lots that they are asked for, and the children that come of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -13,7 +13,7 @@ from tasks.growth.asking import Ask
 from tasks.growth.judging import Judge, rubric_digest, rubric_faults, rubric_file
 from tasks.growth.prompting import formed, request, unrepeated
 from tasks.growth.reading import Refused, json_in, text_of, whole
-from tasks.growth.strategy import ModelStep, Row, is_human, licences, made_by, schema_step_faults
+from tasks.growth.strategy import ModelStep, Row, is_human, licences, made_by, pair_of, schema_step_faults
 from tasks.growth.structure import fitted, paired, rewritten, written
 from tasks.settings import Settings
 from tasks.step import Context, Family, Names
@@ -56,6 +56,8 @@ class Lot:
     number: int
     seeds: Sequence[Row]
     history: Sequence[Outcome] = ()
+    depths: Mapping[str, int] = field(default_factory=dict)
+    """Generations of models between each seed and a human row."""
 
     @property
     def humans(self) -> Sequence[Row]:
@@ -85,6 +87,8 @@ class GrowingStep(ModelStep):
     judge_place: ClassVar[str] = "accept.judge.model"
     keeps_output: ClassVar[bool] = False
     """Whether a child has its parent's output, so that only its input must be new."""
+    rewords: ClassVar[bool] = False
+    """Whether a child's input is its parent's in other words, so that it needs what stands before that."""
 
     rows: Annotated[int, Field(ge=1)]
     """How many new rows to accept."""
@@ -147,7 +151,7 @@ class GrowingStep(ModelStep):
     async def one_more(self, lot: Lot, ask: Ask, context: Context, shots: int) -> list[Row]:
         """Show examples, and what the cell says, and ask for one more."""
         human = lot.drawn(lot.humans, shots, "human", context)
-        examples = [{"input": row["input"], "output": row["output"]} for row in human]
+        examples = [pair_of(row) for row in human]
         told = self.told(context)
         asked = request(told, {"examples": examples, "new": dict(lot.cell)}, self.parameters(), lot.number, self.form)
         return [self.child(lot, human, context, await ask(asked, lambda answer, last: self.pair(answer, last, told)))]
@@ -168,7 +172,7 @@ class GrowingStep(ModelStep):
     def child(self, lot: Lot, parents: Sequence[Row], context: Context, texts: Mapping[str, Any], place: int = 0) -> Row:
         """Make a child: it has the origin of its first parent, and the licences of all."""
         first = parents[0]
-        form = {} if self.schema_ is None else {"output": rewritten(texts["output"], str(first["output"]))}
+        form = {} if self.schema_ is None or self.keeps_output else {"output": rewritten(texts["output"], str(first["output"]))}
         return {
             "id": f"{first['id']}/{context.step}#{lot.name}{f'.{place}' if place else ''}",
             "source": first["source"],
@@ -180,6 +184,7 @@ class GrowingStep(ModelStep):
             "system": first["system"],
             "generator": made_by(self),
             "split": first.get("split"),
+            **({name: first.get(name) for name in ("turns", "tools")} if self.rewords else {}),
             **texts,
             **form,
         }

@@ -1,5 +1,6 @@
 """Growing in rounds: which lots come next, which candidates are accepted, and when it ends."""
 
+import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 
@@ -23,6 +24,9 @@ IN_VAIN = ("cut by length", "broken JSON", "schema violation", "empty answer", R
 """Why answers cannot be read, or do not come; where it is always the same, more calls will not help."""
 COPIED = 0.8
 """Estimated Jaccard similarity at which a whole pair is a near-duplicate of one that is there."""
+
+GENERATION = re.compile(r"/[A-Za-z0-9_-]+#\d")
+"""What a growing step puts behind the id of a parent."""
 
 
 async def grow(step: GrowingStep, rows: Sequence[Row], asking: Asker, context: Context) -> Grown:
@@ -86,7 +90,8 @@ class _Herd:
                 self._accept(lot, place, next(rest))
             self._quotas.count(cell, len(self.grown.rows) - before)
         for (cell, number), found in zip(places, made, strict=True):
-            self._history[cell].append(Outcome(number, tuple(found) if not isinstance(found, str) else ()))
+            kept = () if isinstance(found, str) else (row for row in found if not (isinstance(row, dict) and self._sides.strays(row)))
+            self._history[cell].append(Outcome(number, tuple(kept)))
         self.grown.partial = self.grown.partial or self._ended()
 
     def _lot(self, cell: int, number: int) -> Lot:
@@ -96,7 +101,8 @@ class _Herd:
         held = self._quotas.cells[cell]
         split = self._seeds[draw(self._context.seed, self._context.step, "split", dict(held), number) % len(self._seeds)].get("split")
         seeds = [row for row in self._seeds if row.get("split") == split]
-        return Lot(f"{cell}.{number}" if len(self._quotas.cells) > 1 else str(number), held, number, seeds, known)
+        name = f"{cell}.{number}" if len(self._quotas.cells) > 1 else str(number)
+        return Lot(name, held, number, seeds, known, self._depths)
 
     async def _candidates(self, lot: Lot) -> Sequence[Row | Refused] | str:
         try:
@@ -143,7 +149,7 @@ class _Herd:
             self.grown.partial = found
         elif isinstance(found, Refused):
             self.grown.refuse(name, found)
-        elif self.enough:
+        elif len(self.grown.rows) >= min(self._step.rows, self._room):
             self.grown.leave(name, "more than were asked for")
         else:
             self.grown.rows.append(found)
@@ -230,6 +236,11 @@ def _depths(rows: Sequence[Row]) -> dict[str, int]:
     return depths
 
 
+def _generations(name: str) -> int:
+    """Give how many models a row that is not at hand went through, by its id: a candidate that was shown to others and not kept."""
+    return len(GENERATION.findall(name))
+
+
 def _depth(name: str, parents: Mapping[str, list[str]], made: set[str], depths: dict[str, int]) -> int:
     """Follow the parents of a row without recursion; a circle counts once."""
     waiting = [name]
@@ -237,7 +248,8 @@ def _depth(name: str, parents: Mapping[str, list[str]], made: set[str], depths: 
         at = waiting[-1]
         unknown = [parent for parent in parents.get(at, ()) if parent in parents and parent not in depths and parent not in waiting]
         if at in depths or not unknown:
-            depths.setdefault(at, (at in made) + max((depths.get(parent, 0) for parent in parents.get(at, ())), default=0))
+            known = (depths[parent] if parent in depths else _generations(parent) for parent in parents.get(at, ()))
+            depths.setdefault(at, (at in made) + max(known, default=0))
             waiting.pop()
         else:
             waiting.extend(unknown)

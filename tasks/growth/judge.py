@@ -11,7 +11,7 @@ from tasks.frames import Kind
 from tasks.growth.asking import Ask, Asker
 from tasks.growth.judging import HIGH, LOW, judged, rubric_digest, rubric_faults, rubric_file, verdict
 from tasks.growth.reading import Refused
-from tasks.growth.strategy import CompletingStep, Row
+from tasks.growth.strategy import UNANSWERED, CompletingStep, Row
 from tasks.step import Context
 
 
@@ -70,6 +70,8 @@ class Judge(CompletingStep):
 
     async def finish(self, row: Row, ask: Ask, context: Context) -> Row:
         """Ask for the verdict."""
+        if row["output"] is None:
+            raise Refused(UNANSWERED)
         asked = judged(self.rubric, context.files.get("rubric", ""), row, self.max_tokens)
         score, reason = await ask(asked, verdict)
         if self.min is not None and score < self.min:

@@ -8,6 +8,7 @@ from tasks.clients.model import Answer, Request
 from tasks.errors import Fault
 from tasks.growth.prompting import request, shipped
 from tasks.growth.reading import json_in, number_of, whole
+from tasks.growth.strategy import Row, pair_of
 from tasks.settings import Settings
 from tasks.step import InputFile
 from tasks.store.keys import digest
@@ -52,11 +53,10 @@ def rubric_faults(place: str, text: str) -> list[Fault]:
     )
 
 
-def judged(rubric: str, own: str, row: dict[str, str], max_tokens: int = 512) -> Request:
+def judged(rubric: str, own: str, row: Row, max_tokens: int = 512) -> Request:
     """Ask for the verdict on a pair: `own` is the text of a user's rubric."""
     text = shipped("rubrics", rubric) or own
-    data = {"input": row["input"], "output": row["output"]}
-    return request(f"{text.strip()}\n\n{FORM}", data, {"max_tokens": max_tokens, "temperature": 0.0}, schema=VERDICT)
+    return request(f"{text.strip()}\n\n{FORM}", pair_of(row), {"max_tokens": max_tokens, "temperature": 0.0}, schema=VERDICT)
 
 
 def verdict(answer: Answer, last: bool) -> tuple[float, str]:  # noqa: FBT001  the signature of a reader of answers

@@ -44,9 +44,13 @@ CREATE TABLE IF NOT EXISTS calls (budget TEXT, key TEXT, owner TEXT, worst REAL 
 
 
 def request_key(name: str, model: Model, request: Request) -> str:
-    """Hash what an answer depends on; not the address, so that another port pays nothing."""
+    """Hash what an answer depends on; not the address, so that another port pays nothing.
+
+    Room to think is part of what is asked once more only: where it is changed, what was cut off is asked for again, and nothing else.
+    """
     form = [dict(request.schema)] if request.schema else []
-    return digest(name, model.model, list(request.messages), dict(request.parameters), request.sample, *form)
+    room = [{"thinking": model.thinking}] if request.again and model.thinking else []
+    return digest(name, model.model, list(request.messages), dict(request.parameters), request.sample, *form, *room)
 
 
 class Ledger:

@@ -1,5 +1,6 @@
 """How new a text is beside those that are there: ROUGE-L, exactly and fast, and MinHash for whole pairs."""
 
+import re
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,12 @@ UNLIKE = 0.75
 """From this novelty on a text resembles none: which of two is nearer is chance."""
 MANY = 1000
 """Texts from which on a kernel compares them, some five times as fast."""
+LETTERS = 0x10F000
+"""Different words for which there are code points."""
+ALONE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+"""Thai, Lao, Burmese, Khmer, kana and Han: scripts without blanks between words."""
+ALONE_LETTER = re.compile(f"[{ALONE}]")
+UNSPACED = re.compile(f"[{ALONE}]|[^\\s{ALONE}]+")
 Held = TypeVar("Held", npt.NDArray[np.int32], npt.NDArray[np.int64])
 
 
@@ -35,7 +42,7 @@ class Novelty:
         if not self._count:
             return 1.0
         words = self._numbered(text)
-        return 1.0 - (self._nearest_of_few(words) if self._count < MANY else self._nearest_of_many(words))
+        return 1.0 - (self._nearest_of_few(words) if self._few else self._nearest_of_many(words))
 
     def add(self, text: str) -> None:
         """Put a text into the pool."""
@@ -46,8 +53,12 @@ class Novelty:
         self._starts = _roomy(self._starts, self._count + 2)
         self._count += 1
         self._starts[self._count] = end
-        if self._count < MANY:
+        if self._few:
             self._small.append(_lettered(words))
+
+    @property
+    def _few(self) -> bool:
+        return self._count < MANY and len(self._numbers) < LETTERS
 
     def _nearest_of_few(self, words: list[int]) -> float:
         """Words become code points, so that ROUGE-L F is a normalised indel similarity."""
@@ -64,7 +75,19 @@ class Novelty:
         return float(nearest_f(self._codes, self._starts, self._count, places, len(words)))
 
     def _numbered(self, text: str) -> list[int]:
-        return [self._numbers.setdefault(word, len(self._numbers)) for word in text.lower().split()]
+        return [self._numbers.setdefault(word, len(self._numbers)) for word in words_of(text)]
+
+
+def words_of(text: str) -> list[str]:
+    """Give the words of a text, in lower case; of scripts that put no blanks between words each letter."""
+    lower = text.lower()
+    return lower.split() if lower.isascii() else UNSPACED.findall(lower)
+
+
+def count_words(text: str) -> int:
+    """Count the words of a text; of scripts without blanks two letters are about one."""
+    words = words_of(text)
+    return len(words) - sum(ALONE_LETTER.match(word) is not None for word in words) // 2
 
 
 def _lettered(words: Iterable[int]) -> str:
@@ -119,7 +142,7 @@ class Sketches:
         self._count += 1
 
     def _sketch(self, text: str) -> npt.NDArray[np.uint32]:
-        words = text.lower().split()
+        words = words_of(text)
         runs = {" ".join(words[start : start + SHINGLE]) for start in range(max(len(words) - SHINGLE + 1, 1))}
         hashes = np.fromiter((zlib.crc32(run.encode()) for run in runs), np.uint64, len(runs))
         mixed = (hashes[:, None] * self._factors + self._terms) >> np.uint64(16)

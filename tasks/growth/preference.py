@@ -12,7 +12,7 @@ from tasks.growth.asking import Ask
 from tasks.growth.judging import judged, rubric_digest, rubric_faults, rubric_file, verdict
 from tasks.growth.prompting import request, unrepeated
 from tasks.growth.reading import Refused, whole
-from tasks.growth.strategy import CompletingStep, Row
+from tasks.growth.strategy import UNANSWERED, CompletingStep, Row, before
 from tasks.step import Context, Names
 from tasks.store.keys import draw
 
@@ -80,28 +80,26 @@ class Preference(CompletingStep):
         """An empty prompt, an empty rubric."""
         return [*super().faults_in(files), *(rubric_faults("rubric", files["rubric"]) if "rubric" in files else ())]
 
-    @property
-    def calls(self) -> int:
-        """A worse output, and a verdict on each."""
-        return 3
-
-    def expects(self, rows: Sequence[Row]) -> float:
-        """About as many as the outputs have, and two short verdicts."""
+    def expects(self, rows: Sequence[Row]) -> Sequence[tuple[str, float]]:
+        """A worse output, about as long as the one that is there, and a short verdict on each."""
         texts = [estimate([{"content": str(row["output"])}]) for row in rows]
-        return (sum(texts) / max(len(texts), 1) + 80) / 3
+        judge = (self.judge or self.model, 40)
+        return [(self.model, sum(texts) / max(len(texts), 1)), judge, judge]
 
     async def finish(self, row: Row, ask: Ask, context: Context) -> Row:
         """Write a worse output, and have both judged."""
         if row["rejected"]:
             return row
+        if row["output"] is None:
+            raise Refused(UNANSWERED)
         told = self.instructions(context, "" if self.flaws else "plainly")
-        drawn = draw(context.seed, context.step, "flaw", row["id"])
-        data = {"input": row["input"], **({"flaw": self.flaws[drawn % len(self.flaws)]} if self.flaws else {})}
+        drawn = draw(context.seed, context.step, "flaw", row["input"], row["output"])
+        data = {**before(row), "input": row["input"], **({"flaw": self.flaws[drawn % len(self.flaws)]} if self.flaws else {})}
         rejected = await ask(request(told, data, self.parameters()), lambda answer, _: unrepeated(whole(answer), told))
         if rejected.split() == str(row["output"]).split():
             raise Refused("the same as the output")
         own, judge = context.files.get("rubric", ""), self.judge or self.model
-        low, _ = await ask(judged(self.rubric, own, {"input": row["input"], "output": rejected}), verdict, judge)
+        low, _ = await ask(judged(self.rubric, own, row | {"output": rejected}), verdict, judge)
         high, _ = await ask(judged(self.rubric, own, row), verdict, judge)
         if high - low < self.margin:
             raise Refused("not judged worse")

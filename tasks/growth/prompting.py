@@ -12,19 +12,13 @@ from importlib.resources import files
 from typing import Any
 
 from tasks.clients.model import Request
+from tasks.growth.fences import FENCE, fenced
 from tasks.growth.reading import Refused
 from tasks.store.keys import digest
 
-FENCE = re.compile(r"DATA-[0-9a-f]{12}")
+FORM = "The output has the form of this JSON Schema:"
 RUN = 12
 """Words in a row that an answer shares with its instructions when it repeats them."""
-
-
-def fenced(value: object) -> str:
-    """Write data for a prompt: as JSON inside a fence that its text cannot contain."""
-    text = json.dumps(value, ensure_ascii=False)
-    mark = f"DATA-{digest(text)[:12]}"
-    return f"<{mark}>\n{text}\n</{mark}>"
 
 
 def mark_of(system: str) -> str:
@@ -54,17 +48,18 @@ def formed(system: str, schema: Mapping[str, Any] | None) -> str:
     """Give instructions that also tell the form of the answer, for endpoints that know nothing of schemas."""
     if schema is None:
         return system
-    return f"{system.strip()}\n\nThe output has the form of this JSON Schema:\n{json.dumps(schema, ensure_ascii=False)}"
+    return f"{system.strip()}\n\n{FORM}\n{json.dumps(schema, ensure_ascii=False)}"
 
 
 def unrepeated(text: str, system: str, *, runs: bool = True) -> str:
     """Give a text of an answer; Refused as `canary` or `echo` where it repeats what the model was told.
 
-    Without `runs` it may share runs of words with the instructions, where these hold what answers are made of.
+    Without `runs` it may share runs of words with the instructions, where these hold what answers are made of; those of a schema,
+    which may tell whole values, it always may.
     """
     if mark_of(system) in text or FENCE.search(text):
         raise Refused("canary")
-    if runs and _runs(system) & _runs(text):
+    if runs and _runs(system.partition(FORM)[0]) & _runs(text):
         raise Refused("echo")
     return text
 

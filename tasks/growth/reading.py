@@ -11,6 +11,7 @@ from typing import Any, Literal
 from tasks.clients.completions import sound
 from tasks.clients.llm import FILTERED
 from tasks.clients.model import Answer, Request
+from tasks.growth.fences import fenced
 
 TRACED = 4000
 """Characters of a text that a trace keeps."""
@@ -146,17 +147,19 @@ def number_of(value: Mapping[str, Any], name: str, low: float, high: float) -> f
     return float(found)
 
 
-def once_more(request: Request, answer: Answer, refused: Refused) -> Request | None:
-    """Give the request that asks again for what was refused; None where that would not help."""
+def once_more(request: Request, answer: Answer, refused: Refused, context: int | None = None) -> Request | None:
+    """Give the request that asks again for what was refused; None where that would not help, or `context` has no room for a longer one."""
     if refused.again == "longer":
-        return replace(request, parameters={**request.parameters, "max_tokens": 2 * int(request.parameters["max_tokens"])})
+        before = int(request.parameters["max_tokens"])
+        room = 2 * before if context is None else min(2 * before, context - answer.input_tokens)
+        return replace(request, parameters={**request.parameters, "max_tokens": room}, again=True) if room > before else None
     if refused.again == "told":
-        why = f"{refused}: {refused.detail}" if refused.detail else str(refused)
+        why = f"{refused}:\n{fenced(refused.detail)}\n" if refused.detail else f"{refused}."
         said = (
             {"role": "assistant", "content": answer.text[:SHOWN]},
-            {"role": "user", "content": f"That could not be used: {why}. Answer again as you were asked, with nothing else."},
+            {"role": "user", "content": f"That could not be used: {why} Answer again as you were asked, with nothing else."},
         )
-        return replace(request, messages=(*request.messages, *said))
+        return replace(request, messages=(*request.messages, *said), again=True)
     return None
 
 

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from tasks.clients.model import Answer, Model, Request, bulk
 from tasks.growth.asking import COSTS, Read
@@ -27,8 +27,8 @@ SHARE = 0.4
 """Tokens of a question as a share of its weight, where no answer tells: about one for four and a half bytes of English."""
 SECONDS, TOKENS_A_SECOND = 0.7, 60.0
 """What an answer takes, and how fast it is written, where none tells."""
-CALLS_A_ROW, OUTPUT_TOKENS = 1.3, 220
-"""Calls for a row that is grown, and tokens of its answer, where none tells."""
+CALLS_A_ROW, OUTPUT_TOKENS, JUDGED = 1.3, 220, 40.0
+"""Calls for a row that is grown, tokens of its answer, and those of a verdict on it, where none tells."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,22 @@ class Estimate:
         return {"known": self.known, **{name: {"low": held.low, "high": held.high} for name, held in spans.items()}}
 
 
+class Known(NamedTuple):
+    """An answer that the ledger had, the name of its model, and the weight of its question."""
+
+    name: str
+    answer: Answer
+    weight: float
+
+
+class Typical(NamedTuple):
+    """What a call takes: tokens of the question and of the answer, and seconds."""
+
+    input: float
+    output: float
+    seconds: float
+
+
 class Rehearsal:
     """Stands where an `Asking` would: answers from the ledger, and counts what it lacks."""
 
@@ -77,10 +93,8 @@ class Rehearsal:
         self.cost: dict[str, float] = dict.fromkeys(COSTS, 0)
         self.worth = 0.0
         self.unpaid = False
-        self.answers: list[Answer] = []
+        self.known: list[Known] = []
         """What the ledger answered."""
-        self.weights: list[float] = []
-        """The weight of each question that it answered."""
         self.missing: list[tuple[str, Request]] = []
         """What it lacks, once each, with the name of the model; of the calls that follow on one another the first."""
         self._lacking: set[str] = set()
@@ -103,12 +117,11 @@ class Rehearsal:
             answer = self._ledger.get(key) if self._ledger else None
             if answer is None:
                 raise self._lacks(key, name, request)
-            self.answers.append(answer)
-            self.weights.append(bulk(request.messages).weight)
+            self.known.append(Known(name, answer, bulk(request.messages).weight))
             try:
                 return read(answer, "told" in tried)
             except Refused as refused:
-                again = None if refused.again in tried else once_more(request, answer, refused)
+                again = None if refused.again in tried else once_more(request, answer, refused, self._models[name].context)
                 if again is None:
                     raise
                 tried.add(str(refused.again))
@@ -122,25 +135,17 @@ class Rehearsal:
         self.unpaid = True
         return Unpaid()
 
-    @property
-    def share(self) -> float:
-        """The tokens of questions as a share of their weight."""
-        seen = len(self.answers) >= ENOUGH
-        return max(sum(answer.input_tokens for answer in self.answers) / max(sum(self.weights), 1), 0.01) if seen else SHARE
-
-    def output(self, expected: float) -> float:
-        """Give the tokens of an answer: of those that there are, or else as expected."""
-        return sum(answer.output_tokens for answer in self.answers) / len(self.answers) if len(self.answers) >= ENOUGH else expected
-
-    def input(self) -> float:
-        """Give the tokens of a question."""
-        weights = [bulk(request.messages).weight for _, request in self.missing] or self.weights
-        return self.share * sum(weights) / max(len(weights), 1)
-
-    def seconds(self, output: float) -> float:
-        """Give what an answer takes."""
-        timed = [answer.seconds for answer in self.answers if answer.seconds]
-        return sum(timed) / len(timed) if len(timed) >= ENOUGH else SECONDS + output / TOKENS_A_SECOND
+    def asked(self, name: str, expected: float) -> "Typical":
+        """Give what a call to a model takes: as those did that were answered, or else as expected."""
+        known = [held for held in self.known if held.name == name]
+        tells = len(known) >= ENOUGH
+        share = max(sum(held.answer.input_tokens for held in known) / max(sum(held.weight for held in known), 1), 0.01) if tells else SHARE
+        missing = [bulk(request.messages).weight for each, request in self.missing if each == name]
+        weights = missing or [held.weight for held in known] or [bulk(request.messages).weight for _, request in self.missing]
+        output = sum(held.answer.output_tokens for held in known) / len(known) if tells else expected
+        timed = [held.answer.seconds for held in known if held.answer.seconds]
+        seconds = sum(timed) / len(timed) if len(timed) >= ENOUGH else SECONDS + output / TOKENS_A_SECOND
+        return Typical(share * sum(weights) / max(len(weights), 1), output, seconds)
 
 
 async def rehearse(step: ModelStep, rows: Sequence[Row], asking: Rehearsal, context: Context) -> Estimate:
@@ -150,16 +155,21 @@ async def rehearse(step: ModelStep, rows: Sequence[Row], asking: Rehearsal, cont
         return _growing(step, grown, asking, allowed=room_for(step, rows))
     assert isinstance(step, CompletingStep)
     grown = await complete(step, rows, asking, context)
-    calls = _calls(step, grown, asking)
-    return _estimate(step, asking, span(calls, 1.0), asking.output(min(step.expects(rows), step.max_tokens)), SPREAD)
+    expected = step.expects(rows)
+    calls = _calls(expected, grown, asking)
+    return _estimate(step, asking, span(calls.total(), 1.0), calls, expected, SPREAD)
 
 
-def _calls(step: CompletingStep, grown: Grown, asking: Rehearsal) -> int:
-    """Count the calls that rows still need: of those that stopped at one that is missing, the ones that follow too."""
+def _calls(expected: Sequence[tuple[str, float]], grown: Grown, asking: Rehearsal) -> Counter[str]:
+    """Count the calls that rows still need, by model: of those that stopped at one that is missing, the ones that follow too."""
     finished = len(grown.rows) - grown.unanswered.total()
     stopped = sum(reason == grown.partial for _, reason in grown.dropped) + grown.unanswered[grown.partial]
-    begun = min(max(len(asking.answers) - finished * step.calls, 0), stopped * (step.calls - 1))
-    return len(asking.missing) + stopped * (step.calls - 1) - begun
+    following = stopped * (len(expected) - 1)
+    begun = min(max(len(asking.known) - finished * len(expected), 0), following)
+    calls = Counter(name for name, _ in asking.missing)
+    for place, (name, _) in enumerate(expected[1:]):
+        calls[name] += (following - begun + place) // (len(expected) - 1)
+    return calls
 
 
 def _growing(step: GrowingStep, grown: Grown, asking: Rehearsal, allowed: int) -> Estimate:
@@ -167,20 +177,37 @@ def _growing(step: GrowingStep, grown: Grown, asking: Rehearsal, allowed: int) -
 
     Growing that has ended for another reason than an answer that is missing asks for nothing more.
     """
-    accepted, known = len(grown.rows), len(asking.answers)
+    accepted = len(grown.rows)
     tells = accepted >= ENOUGH
-    a_row = known / accepted if tells else (CALLS_A_ROW / step.each + (1 if step.accept.judge else 0))
+    judge = [(step.accept.judge.model, JUDGED)] if step.accept.judge else []
+    each: dict[str, float] = dict.fromkeys(step.models(), 0.0)
+    for name, count in [(held.name, 1 / accepted) for held in asking.known] if tells else _usual(step):
+        each[name] += count
+    a_row = sum(each.values())
     missing = max(min(step.rows, allowed) - accepted, 0) if asking.unpaid else 0
     spread = SPREAD if tells else BLIND_SPREAD
     calls = Span(max(missing * a_row / spread, math.ceil(missing / step.each) if tells else 0), missing * a_row * spread)
-    return _estimate(step, asking, calls, asking.output(min(OUTPUT_TOKENS * step.each, step.max_tokens)), spread, missing * a_row)
+    likely = {name: missing * count for name, count in each.items()}
+    return _estimate(step, asking, calls, likely, [(step.model, OUTPUT_TOKENS * step.each), *judge], spread)
 
 
-def _estimate(step: ModelStep, asking: Rehearsal, calls: Span, output: float, spread: float, likely: float | None = None) -> Estimate:
-    count = calls.high if likely is None else likely
-    model = asking.model(step.model)
-    tokens = span(count * (asking.input() + output), spread)
-    usd = span(model.usd(count * asking.input(), count * output), spread)
-    waits = [asking.seconds(output) / step.concurrency, 60 / model.requests_per_minute if model.requests_per_minute else 0]
-    waits.append(60 * (asking.input() + output) / model.tokens_per_minute if model.tokens_per_minute else 0)
-    return Estimate(len(asking.answers), Span(math.floor(calls.low), math.ceil(calls.high)), tokens, usd, span(count * max(waits), spread))
+def _usual(step: GrowingStep) -> list[tuple[str, float]]:
+    """Give how many calls to each model a row takes, where none tells."""
+    return [(step.model, CALLS_A_ROW / step.each), *([(step.accept.judge.model, 1.0)] if step.accept.judge else [])]
+
+
+def _estimate(
+    step: ModelStep, asking: Rehearsal, calls: Span, likely: Mapping[str, float], expected: Sequence[tuple[str, float]], spread: float
+) -> Estimate:
+    """Add up what the likely calls to each model take; a step's calls share its concurrency, each model has a pace of its own."""
+    tokens = usd = seconds = 0.0
+    waits = [0.0]
+    for name, count in likely.items():
+        model, told = asking.model(name), [output for each, output in expected if each == name]
+        typical = asking.asked(name, min(sum(told) / max(len(told), 1), step.max_tokens))
+        tokens += count * (typical.input + typical.output)
+        usd += model.usd(count * typical.input, count * typical.output)
+        seconds += count * typical.seconds / step.concurrency
+        waits.append(model.least_seconds(count, count * (typical.input + typical.output)))
+    rounded = Span(math.floor(calls.low), math.ceil(calls.high))
+    return Estimate(len(asking.known), rounded, span(tokens, spread), span(usd, spread), span(max(seconds, *waits), spread))

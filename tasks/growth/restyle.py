@@ -10,7 +10,7 @@ from tasks.growth.asking import Ask
 from tasks.growth.growing import GrowingStep, Lot
 from tasks.growth.prompting import request, unrepeated
 from tasks.growth.reading import Refused, whole
-from tasks.growth.strategy import Row
+from tasks.growth.strategy import Row, before
 from tasks.step import Context, Names
 from tasks.store.keys import draw
 
@@ -46,6 +46,7 @@ class Restyle(GrowingStep):
     """
 
     keeps_output: ClassVar[bool] = True
+    rewords: ClassVar[bool] = True
     temperature_by_default: ClassVar[float] = 0.6
 
     use: Literal["restyle"] = "restyle"
@@ -63,7 +64,7 @@ class Restyle(GrowingStep):
         """Ask for a human input in other words."""
         (parent,) = lot.drawn(lot.humans, 1, "parent", context)
         told = self.instructions(context)
-        data = {"input": parent["input"][:EXTRACT], "output": str(parent["output"])[:EXTRACT], **lot.cell}
+        data = {**before(parent), "input": parent["input"][:EXTRACT], "output": str(parent["output"])[:EXTRACT], **lot.cell}
         asked = request(told, data, self.parameters(top_p=0.95), lot.number)
         text = await ask(asked, lambda answer, _: unrepeated(whole(answer), told))
         if text == parent["output"]:

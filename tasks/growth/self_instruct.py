@@ -1,13 +1,14 @@
 """`self-instruct`: new pairs in the manner of a few human ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from tasks.growth.asking import Ask
 from tasks.growth.growing import GrowingStep, Lot
+from tasks.growth.novelty import count_words
 from tasks.growth.prompting import request
 from tasks.growth.reading import Refused
-from tasks.growth.strategy import Row
+from tasks.growth.strategy import Row, pair_of
 from tasks.step import Context
 
 HUMAN_SHOTS, MADE_SHOTS = 6, 2
@@ -38,21 +39,21 @@ class SelfInstruct(GrowingStep):
 
     async def candidates(self, lot: Lot, ask: Ask, context: Context) -> Sequence[Row | Refused]:
         """Show eight examples, drawn by hash, and ask for a ninth."""
-        made = lot.drawn(self._young(lot.made()), MADE_SHOTS, "made", context)
+        made = lot.drawn(self._young(lot.made(), lot.depths), MADE_SHOTS, "made", context)
         human = lot.drawn(lot.humans, HUMAN_SHOTS + MADE_SHOTS - len(made), "human", context)
-        shots = [{"input": row["input"], "output": row["output"]} for row in (*human, *made)]
+        shots = [pair_of(row) for row in (*human, *made)]
         told = self.told(context)
         parameters = self.parameters(top_p=0.5, presence_penalty=2)
         asked = request(told, {"examples": shots}, parameters, lot.number, self.form)
         texts = await ask(asked, lambda answer, last: self.pair(answer, last, told))
-        words = len(str(texts["input"]).split())
+        words = count_words(str(texts["input"]))
         if not MIN_WORDS < words <= MAX_WORDS:
             raise Refused("too short" if words <= MIN_WORDS else "too long")
         return [self.child(lot, [*human, *made], context, texts)]
 
-    def _young(self, made: Sequence[Row]) -> list[Row]:
+    def _young(self, made: Sequence[Row], known: Mapping[str, int]) -> list[Row]:
         """Give those of which a child is no more generations from a human than it may be."""
-        depths: dict[str, int] = {}
+        depths = dict(known)
         for row in made:
             depths[row["id"]] = 1 + max(depths.get(parent, 0) for parent in row["parents"])
         return [row for row in made if depths[row["id"]] < self.accept.depth]

@@ -15,6 +15,8 @@ from tasks.step import Context, Family, InputFile, Step
 from tasks.store.keys import digest
 
 Row = dict[str, Any]
+UNANSWERED = "no output"
+"""Why a pair is not judged, and nothing worse is written beside it."""
 
 
 class ModelStep(Step):
@@ -105,15 +107,10 @@ class CompletingStep(ModelStep):
         """Whether a row that the model did not complete, or must not see, goes on as it was; otherwise it is dropped, by name."""
         return False
 
-    @property
-    def calls(self) -> int:
-        """How many calls a row takes."""
-        return 1
-
-    def expects(self, rows: Sequence[Row]) -> float:
-        """Give about how many tokens an answer has."""
+    def expects(self, rows: Sequence[Row]) -> Sequence[tuple[str, float]]:
+        """Give the calls that a row takes: the names of their models, and about how many tokens the answers have."""
         del rows
-        return 60
+        return [(self.model, 60)]
 
     async def conclude(self, rows: Sequence[Row], made: Sequence[Row], asking: Asker, context: Context) -> dict[str, Any]:
         """Give what the report should hold besides: `warned`, a list of sentences, or data of the step's own."""
@@ -131,6 +128,16 @@ def is_human(row: Row) -> bool:
     return not str(row.get("generator") or "").startswith("model:")
 
 
+def before(row: Row) -> Row:
+    """Give what stands before a pair's input and belongs to it: its system message and the earlier turns, where there are some."""
+    return {name: row[name] for name in ("system", "turns") if row.get(name)}
+
+
+def pair_of(row: Row) -> Row:
+    """Give a pair as a model is shown it."""
+    return {**before(row), "input": row["input"], "output": row["output"]}
+
+
 def paired(row: Row, **texts: Any) -> Row:
     """Make a pair of a document's row, or change one."""
     return {name: value for name, value in row.items() if name not in ("text", "sections")} | texts
@@ -138,8 +145,15 @@ def paired(row: Row, **texts: Any) -> Row:
 
 def licences(rows: Sequence[Row]) -> str | None:
     """Join the distinct licences of parents: all of them hold for the child."""
-    names = sorted({str(row["licence"]) for row in rows if row.get("licence")})
+    names = sorted({name for row in rows if row.get("licence") for name in _licences_in(str(row["licence"]))})
     return " AND ".join(f"({name})" if " " in name and len(names) > 1 else name for name in names) or None
+
+
+def _licences_in(text: str) -> list[str]:
+    """Give the licences that were joined before; one with an alternative in it stays whole."""
+    if " AND " not in text or " OR " in text:
+        return [text]
+    return [name[1:-1] if name.startswith("(") and name.endswith(")") else name for name in text.split(" AND ")]
 
 
 def schema_step_faults(schema: Mapping[str, Any] | None) -> list[Fault]:

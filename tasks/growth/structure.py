@@ -137,10 +137,10 @@ def written(value: object, like: str = "") -> str:
 
     It is laid out as the JSON text `like` is: on one line or several, with or without blanks; on several lines where there is none.
     """
-    return json.dumps(value, allow_nan=False, **_form_of(like))
+    return json.dumps(value, allow_nan=False, **form_of(like))
 
 
-def _form_of(text: str) -> dict[str, Any]:
+def form_of(text: str) -> dict[str, Any]:
     """Give the form in which a JSON text is written, as far as `json.dumps` has it."""
     forms: list[dict[str, Any]] = [
         {"ensure_ascii": escaped, "indent": indent, "separators": separators}

@@ -10,7 +10,7 @@ from tasks.growth.asking import Ask
 from tasks.growth.growing import GrowingStep, Lot
 from tasks.growth.prompting import request, unrepeated
 from tasks.growth.reading import Refused, json_in, number_of, whole
-from tasks.growth.strategy import Row
+from tasks.growth.strategy import Row, pair_of
 from tasks.growth.structure import SHARED, shared
 from tasks.step import Context
 
@@ -65,7 +65,7 @@ class Verbalized(GrowingStep):
     async def candidates(self, lot: Lot, ask: Ask, context: Context) -> Sequence[Row | Refused]:
         """Show examples and ask for several more."""
         human = lot.drawn(lot.humans, SHOTS, "human", context)
-        shots = [{"input": row["input"], "output": row["output"]} for row in human]
+        shots = [pair_of(row) for row in human]
         told = self.told(context).replace("{answers}", str(self.answers)).replace("{tail}", f"{self.tail:.2f}")
         asked = request(told, {"examples": shots}, self.parameters(), lot.number, self.form)
         found = await ask(asked, lambda answer, last: self._several(answer, told, last=last))

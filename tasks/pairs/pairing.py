@@ -9,6 +9,14 @@ from tasks.frames import DOCUMENTS, PAIRS, Kind, conform
 from tasks.step import Family, RowStep
 
 
+def _made_by(rule: str, frame: pl.DataFrame) -> pl.Expr:
+    """Say who made the pairs: what a model wrote stays its, whatever a rule does to it."""
+    ours = pl.lit(f"rule:{rule}")
+    if frame.schema.get("generator") != pl.String:
+        return ours.alias("generator")
+    return pl.when(pl.col("generator").str.starts_with("model:")).then("generator").otherwise(ours).alias("generator")
+
+
 class Pairing(RowStep):
     """A step that makes pairs by a rule."""
 
@@ -33,6 +41,6 @@ class Pairing(RowStep):
         made = frame.with_columns(told).with_columns(
             *texts,
             pl.format("{}/{}", "id", pl.lit(step)).alias("id"),
-            pl.lit(f"rule:{self.use}").alias("generator"),
+            _made_by(self.use, frame),
         )
         return conform(made, "pairs")

@@ -18,9 +18,9 @@ from flows.build import build
 from tasks.clients.llm import Answer, Model, Prices, Request
 from tasks.errors import ModelError, RecipeError
 from tasks.growth.budget import Budget, Leave, Purse
+from tasks.growth.fences import fenced
 from tasks.growth.ledger import Ledger, request_key
 from tasks.growth.novelty import Novelty
-from tasks.growth.prompting import fenced
 from tasks.growth.reading import Refused, json_in, once_more, spoken
 from tasks.growth.strategy import licences
 from tasks.store.place import Place

@@ -35,7 +35,9 @@ SPARE = 1.3
 
 
 def estimates(plan: Plan, site: Site, execute: Execute) -> dict[str, Estimate]:
-    """Estimate each stage that asks a model and is not done, as far as its rows can be had without the network or another model.
+    """Estimate each stage that asks a model and is not done, as far as its rows can be had without the network.
+
+    Stages before it that ask a model too are carried out as far as the ledger answers; rows that are still to come are reckoned with.
 
     What is carried out for it is kept: a build finds it done.
     """
@@ -56,26 +58,44 @@ def rehearsals(plan: Plan, site: Site, execute: Execute) -> dict[str, Rehearsed]
     states = survey(plan, site).states
     for stage in plan.stages:
         if stage.kind == "model" and states[stage.name] != "cached":
-            results = _before(plan, site, stage, execute)
-            if results is not None:
-                found[stage.name] = _rehearsed(plan, site, stage, results)
+            before = _before(plan, site, stage, execute)
+            rehearsed = before and _rehearsed(plan, site, stage, before)
+            if rehearsed:
+                found[stage.name] = rehearsed
     return found
 
 
-def _before(plan: Plan, site: Site, asking: Stage, execute: Execute) -> dict[str, Result] | None:
-    """Carry out the stages before one; None where that would need the network, a model or much time."""
+@dataclass(frozen=True)
+class _Before:
+    """What the stages before one gave, and how many rows are still to come from those that ask a model."""
+
+    results: dict[str, Result]
+    coming: int
+
+
+def _before(plan: Plan, site: Site, asking: Stage, execute: Execute) -> _Before | None:
+    """Carry out the stages before one, those that ask a model as far as the ledger answers.
+
+    None where that would need the network or much time.
+    """
+    coming = 0
 
     def at_home(stage: Stage, jobs: Sequence[Job]) -> list[Done]:
-        if any(job.kind in ASKING for job in jobs):
+        nonlocal coming
+        if any(job.kind in ASKING and job.kind != "model" for job in jobs):
             raise Unknown(stage.name)
-        return execute(stage, jobs)
+        if stage.kind != "model":
+            return execute(stage, jobs)
+        dones = execute(stage, [replace(job, extra={**job.extra, "rehearsed": True}) for job in jobs])
+        coming += sum(done.report["missing"] for done in dones)
+        return dones
 
     names = _ancestors(plan, asking)
     stages = tuple(held for held in plan.stages if held.name in names)
     if not all(_is_at_hand(plan, site, held) for held in stages):
         return None
     try:
-        return walk(replace(plan, stages=stages), at_home, site)
+        return _Before(walk(replace(plan, stages=stages), at_home, site), coming)
     except (Unknown, DartboardError):
         return None
 
@@ -104,19 +124,23 @@ def _is_at_hand(plan: Plan, site: Site, stage: Stage) -> bool:
     return near and sum(unit.bytes for unit in step.units(patterns)) <= MOST_BYTES
 
 
-def _rehearsed(plan: Plan, site: Site, stage: Stage, results: dict[str, Result]) -> Rehearsed:
+def _rehearsed(plan: Plan, site: Site, stage: Stage, before: _Before) -> Rehearsed | None:
+    """Rehearse a stage; None where none of its rows is there yet."""
     (name,) = stage.steps
     step = plan.step(name)
     assert isinstance(step, ModelStep)
-    shards = Scene(plan, site, results).shards(stage)
+    shards = Scene(plan, site, before.results).shards(stage)
     rows: list[Row] = [row for shard in shards for frame in read(site.work, shard) for row in frame.drop("row").to_dicts()]
+    if not rows and before.coming:
+        return None
     every = 1 if isinstance(step, GrowingStep) else -(-len(rows) // MOST_ROWS)
     place = Place.at(site.ledger)
     ledger = Ledger(place) if not place.local or place.names("") else None
     models = {each: plan.recipe.models[each] for each in step.models()}
     try:
         asking = Rehearsal(models, step.model, ledger)
-        found = asyncio.run(rehearse(step, rows[:: max(every, 1)], asking, site.job("model", [site.call(name)], []).context()))
+        context = site.job("model", [site.call(name)], []).context()
+        found = asyncio.run(rehearse(step, rows[:: max(every, 1)], asking, context, before.coming // max(every, 1)))
         if step.budget:
             purse = Purse(ledger, f"{plan.recipe.name}/{name}", step.budget) if ledger else None
             found = replace(found, left=purse.left if purse else step.budget.cap)

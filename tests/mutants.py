@@ -333,27 +333,27 @@ MUTANTS = (
         "tests/growth/test_odd_rows.py::test_judges_and_writers_see_what_stands_before_a_question",
     ),
     Mutant(
-        "several rows of a call pass the ratio", "tasks/growth/herd.py", 'min(self._step.rows, self._room)', 'self._step.rows',
+        "several rows of a call pass the ratio", "tasks/growth/herd.py", "min(self._step.rows, self._room)", "self._step.rows",
         "tests/growth/test_odd_rows.py::test_several_rows_of_one_call_do_not_pass_the_ratio",
     ),
     Mutant(
-        "generations begin anew with a step", "tasks/growth/evol_instruct.py", 'lot.depths.get(root["id"], 0) +', '0 +',
+        "generations begin anew with a step", "tasks/growth/evol_instruct.py", 'lot.depths.get(root["id"], 0) +', "0 +",
         "tests/growth/test_odd_rows.py::test_generations_are_counted_from_the_human_row_whatever_step_they_are_of",
     ),
     Mutant(
-        "a human output is written anew", "tasks/growth/growing.py", 'self.schema_ is None or self.keeps_output', 'self.schema_ is None',
+        "a human output is written anew", "tasks/growth/growing.py", "self.schema_ is None or self.keeps_output", "self.schema_ is None",
         "tests/growth/test_odd_rows.py::test_restyling_leaves_a_human_output_alone_beside_a_schema",
     ),
     Mutant(
-        "scripts without blanks have one word a line", "tasks/growth/novelty.py", 'lower.split() if lower.isascii() else UNSPACED.findall(lower)', 'lower.split()',
+        "scripts without blanks have one word a line", "tasks/growth/novelty.py", "lower.split() if lower.isascii() else UNSPACED.findall(lower)", "lower.split()",
         "tests/growth/test_odd_rows.py::test_seeds_in_chinese_grow_and_copies_are_refused",
     ),
     Mutant(
-        "more room to think changes nothing", "tasks/growth/ledger.py", 'if request.again and model.thinking', 'if False',
+        "more room to think changes nothing", "tasks/growth/ledger.py", "if request.again and model.thinking", "if False",
         "tests/growth/test_odd_rows.py::test_room_to_think_is_asked_for_again_only_where_an_answer_was_cut_off",
     ),
     Mutant(
-        "strays are shown to later calls", "tasks/growth/herd.py", 'if not (isinstance(row, dict) and self._sides.strays(row))', 'if True',
+        "strays are shown to later calls", "tasks/growth/herd.py", "if not (isinstance(row, dict) and self._sides.strays(row))", "if True",
         "tests/growth/test_odd_rows.py::test_a_candidate_that_strays_is_shown_to_no_later_call",
     ),
     Mutant(

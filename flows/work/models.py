@@ -19,6 +19,7 @@ from tasks.growth.engine import Grown, complete
 from tasks.growth.growing import GrowingStep
 from tasks.growth.herd import grow
 from tasks.growth.ledger import Ledger
+from tasks.growth.rehearsal import Rehearsal, missing_rows, rehearsed
 from tasks.growth.strategy import CompletingStep, ModelStep, Row
 from tasks.shards import read
 from tasks.step import Step
@@ -34,8 +35,9 @@ def ask_model(job: Job, steps: list[Step]) -> Done:
     assert isinstance(step, ModelStep)
     work = Place.at(job.work)
     rows = [row for shard in job.shards for frame in read(work, shard) for row in frame.drop("row").to_dicts()]
-    grown, report = asyncio.run(_ask(step, rows, job))
-    key = job.key if not grown.partial else digest(job.key, [row["id"] for row in grown.rows], grown.dropped)
+    rehearsed = bool(job.extra.get("rehearsed"))
+    grown, report = asyncio.run((_rehearse if rehearsed else _ask)(step, rows, job))
+    key = digest(job.key, [row["id"] for row in grown.rows], grown.dropped) if grown.partial or rehearsed else job.key
     with spool_folder() as folder:
         files = {path.name: (path, info) for path, info in _spooled(folder, grown, _columns(job))}
         return commit(work, key, files, _counts(step, rows, grown) | dict(report))
@@ -82,6 +84,20 @@ async def _ask(step: ModelStep, rows: list[Row], job: Job) -> tuple[Grown, dict[
         ledger.close()
         for endpoint in endpoints.values():
             await endpoint.close()
+
+
+async def _rehearse(step: ModelStep, rows: list[Row], job: Job) -> tuple[Grown, dict[str, Any]]:
+    """Answer from the ledger alone; `missing` tells how many rows a build would still have."""
+    models = {name: Model.model_validate(plain) for name, plain in job.extra["models"].items()}
+    place = Place.at(job.extra["ledger"])
+    ledger = Ledger(place) if not place.local or place.names("") else None
+    asking = Rehearsal(models, step.model, ledger)
+    try:
+        grown = await rehearsed(step, rows, asking, job.context())
+    finally:
+        if ledger:
+            ledger.close()
+    return grown, dict(grown.report(asking)) | {"missing": missing_rows(step, rows, grown, asking)}
 
 
 def _counts(step: ModelStep, rows: Sequence[Row], grown: Grown) -> dict[str, Any]:

@@ -148,16 +148,34 @@ class Rehearsal:
         return Typical(share * sum(weights) / max(len(weights), 1), output, seconds)
 
 
-async def rehearse(step: ModelStep, rows: Sequence[Row], asking: Rehearsal, context: Context) -> Estimate:
-    """Estimate what a step would ask of these rows."""
+async def rehearsed(step: ModelStep, rows: Sequence[Row], asking: Rehearsal, context: Context) -> Grown:
+    """Carry out a step as far as the ledger's answers reach."""
     if isinstance(step, GrowingStep):
-        grown = await grow(step, rows, asking, context)
+        return await grow(step, rows, asking, context)
+    assert isinstance(step, CompletingStep)
+    return await complete(step, rows, asking, context)
+
+
+def missing_rows(step: ModelStep, rows: Sequence[Row], grown: Grown, asking: Rehearsal) -> int:
+    """Give how many rows would come besides those that a rehearsal gave."""
+    if not asking.unpaid:
+        return 0
+    if isinstance(step, GrowingStep):
+        return max(min(step.rows, room_for(step, rows)) - len(grown.rows), 0)
+    return sum(reason == grown.partial for _, reason in grown.dropped)
+
+
+async def rehearse(step: ModelStep, rows: Sequence[Row], asking: Rehearsal, context: Context, coming: int = 0) -> Estimate:
+    """Estimate what a step would ask of these rows, and of so many that are still to come from steps before it."""
+    grown = await rehearsed(step, rows, asking, context)
+    if isinstance(step, GrowingStep):
         return _growing(step, grown, asking, allowed=room_for(step, rows))
     assert isinstance(step, CompletingStep)
-    grown = await complete(step, rows, asking, context)
     expected = step.expects(rows)
     calls = _calls(expected, grown, asking)
-    return _estimate(step, asking, span(calls.total(), 1.0), calls, expected, SPREAD)
+    low = calls.total() + coming * len(expected) / SPREAD
+    calls.update(name for name, _ in expected for _ in range(coming))
+    return _estimate(step, asking, Span(low, calls.total()), calls, expected, SPREAD)
 
 
 def _calls(expected: Sequence[tuple[str, float]], grown: Grown, asking: Rehearsal) -> Counter[str]:

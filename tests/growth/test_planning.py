@@ -169,15 +169,42 @@ def test_a_missing_budget_is_refused_with_a_figure(folder: Path, capsys: pytest.
         assert "either in `usd` or in `tokens`" in capsys.readouterr().err
 
 
-def test_a_plan_goes_as_far_as_the_rows_are_known(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("first", "second"), [("judge", "preference"), ("curated", "judge"), ("answer", "preference")])
+def test_a_plan_goes_on_behind_a_step_that_asks_a_model(folder: Path, capsys: pytest.CaptureFixture[str], first: str, second: str) -> None:
     with scripted(answer) as server:
-        written(folder, server, "judge", f"{STEPS['judge']}\n  more: {STEPS['preference']}")
+        written(folder, server, first, f"{STEPS[first]}\n  more: {STEPS[second]}")
         stages = planned(capsys)
         assert stages["made"]["estimate"]
-        assert stages["more"]["estimate"] is None
-        assert stages["more"]["cost"]["high"] == 1000000
+        kept = first == "judge"
+        assert (stages["more"]["estimate"] is not None) == kept, "rows of which not one is there tell nothing"
+        assert kept or stages["more"]["cost"]["high"] == 1000000
         assert main(["r.yaml", "--plan"]) == 0
-        text = capsys.readouterr().out
-        assert "asks 12 calls" in text
-        assert "unknown until made" in text
+        assert "unknown until made" in capsys.readouterr().out
         assert not server.calls
+        build(folder / "r.yaml", out="pilot", limit=4, ledger="kept")
+        paid, tokens = len(server.calls), server.tokens
+        estimates = {name: stage["estimate"] for name, stage in planned(capsys, "--ledger", "kept").items() if stage["kind"] == "model"}
+        assert len(server.calls) == paid
+        assert estimates["more"]["known"] == (4 if second == "judge" else 12)
+        build(folder / "r.yaml", out="data", ledger="kept")
+        asked, spent = len(server.calls) - paid, server.tokens - tokens
+        for name, total in (("calls", asked), ("tokens", spent)):
+            low, high = (sum(estimate[name][end] for estimate in estimates.values()) for end in ("low", "high"))
+            assert low <= total <= high <= 3 * low, name
+
+
+def test_a_plan_goes_on_behind_growing_after_a_pilot(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = "  more: {use: attributes, model: w, from: [all, made], rows: 40, attributes: {a: [b, c]}, budget: {usd: 10}}\n"
+    more += "  both: {use: dedup, from: [all, made, more], by: [input]}"
+    with scripted(lambda _: pair()) as server:
+        written(folder, server, "grown", f"{{use: self-instruct, model: w, rows: 60, budget: {{usd: 10}}}}\n{more}")
+        assert planned(capsys)["more"]["estimate"]["calls"]["high"] >= 40, "seeds are there, so that it can be told blindly"
+        build(folder / "r.yaml", out="pilot", limit=8, ledger="kept")
+        tokens = server.tokens
+        plan = planned(capsys, "--ledger", "kept")
+        estimates = [plan[name]["estimate"]["tokens"] for name in ("made", "more")]
+        assert plan["more"]["estimate"]["known"] >= 8
+        build(folder / "r.yaml", out="data", ledger="kept")
+        spent = server.tokens - tokens
+    assert all(tokens["high"] <= 3 * tokens["low"] for tokens in estimates)
+    assert sum(tokens["low"] for tokens in estimates) <= spent <= sum(tokens["high"] for tokens in estimates)

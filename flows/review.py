@@ -66,7 +66,7 @@ def _rows(place: Place, version: str, name: str) -> Iterator[Row]:
             "hash": content_hash(pair["input"], pair["output"]),
             "split": split,
             "generator": origin.get("generator"),
-            "score": record.get("score"),
+            "score": origin.get("score", record.get("score")),
             "question": pair["input"],
             "answer": pair["output"],
             "rejected": pair.get("rejected"),

@@ -7,7 +7,7 @@ runner's workers. Tasks take and give keys, addresses and counts only.
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from enum import StrEnum
 from typing import Any
@@ -25,6 +25,7 @@ os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
 from prefect import flow as as_flow
 from prefect import get_run_logger, task
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
+from prefect.blocks.system import Secret
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.flow_runs import suspend_flow_run
@@ -245,6 +246,7 @@ def flow(
     try:
         options = overrides.options(out, limit, runner)
         plan, site, place = prepared(recipe, options)
+        _unlock(plan)
         with _registered(options) as name:
             dataset = carried_out(plan, site, place, Tasks(plan, site, name), Told(plan, _watch.get()))
     except DartboardError as error:
@@ -252,6 +254,16 @@ def flow(
     _show_table(dataset)
     partial = dataset.summary["partial"]
     return Completed(name="Partial" if partial else None, message="; ".join(partial) or dataset.url, data=dataset)
+
+
+def _unlock(plan: Plan) -> None:
+    """Take keys of models that the environment lacks from Prefect's Secret blocks, whose names have small letters and dashes.
+
+    They are put into the environment of this process, and nowhere else.
+    """
+    for key in {model.key for model in plan.recipe.models.values() if model.key} - set(os.environ):
+        with suppress(ValueError):  # there is no such block: the endpoint will say what is missing
+            os.environ[key] = str(Secret.load(_key_of(key)).get())  # type: ignore[union-attr]  # loaded at once outside of an event loop
 
 
 @contextmanager

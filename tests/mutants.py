@@ -357,6 +357,10 @@ MUTANTS = (
         "tests/growth/test_odd_rows.py::test_a_candidate_that_strays_is_shown_to_no_later_call",
     ),
     Mutant(
+        "a told pace reckons with the worst for ever", "tasks/clients/llm.py", "if seen.answers < TELLING:", "if True:",
+        "tests/growth/test_odd_rows.py::test_a_told_pace_in_tokens_is_kept_by_what_calls_take_not_by_what_they_might",
+    ),
+    Mutant(
         "a rate is never learnt", "tasks/clients/rate.py", "self.per_second, self._worth = most,", "self.per_second, self._worth = 1e9,",
         "tests/clients/test_rate.py::test_a_rate_that_nobody_told_is_learnt_from_few_refusals",
     ),

@@ -70,8 +70,8 @@ def parsed(data: bytes) -> dict[str, dict[str, Any]]:
 
 def result_of(line: Mapping[str, Any], asked: Mapping[str, Any] | None) -> Answer | None:
     """Read a line of results; None where it holds no answer. `asked` is the line of its request, where that is at hand."""
-    response = line.get("response") or {}
-    if line.get("error") or response.get("status_code") != 200:
+    response = line.get("response")
+    if line.get("error") or not isinstance(response, dict) or response.get("status_code") != 200:
         return None
     try:
         return answer_of(orjson.dumps(response.get("body")), _worst((asked or {}).get("body", {})))
@@ -91,10 +91,12 @@ class BatchRefused(ModelError):
 
 def complaint_of(line: Mapping[str, Any]) -> str:
     """Say why a line of results holds no answer."""
-    response = line.get("response") or {}
-    error = line.get("error") or (response.get("body") or {}).get("error") if isinstance(response, dict) else line.get("error")
+    response = line.get("response")
+    response = response if isinstance(response, dict) else {}
+    body = response.get("body")
+    error = line.get("error") or (body.get("error") if isinstance(body, dict) else None)
     told = error.get("message") or error.get("code") if isinstance(error, dict) else error
-    status = response.get("status_code") if isinstance(response, dict) else None
+    status = response.get("status_code")
     return " ".join(str(told or (f"status {status}" if status not in (None, 200) else "no answer in it")).split())[:200]
 
 

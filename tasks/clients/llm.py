@@ -1,13 +1,14 @@
 """One client for OpenAI-compatible endpoints: one gate for all calls, retries by class of failure."""
 
 import asyncio
+import math
 import os
 import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -40,6 +41,8 @@ UNSURE = (TIMEOUT, CONNECTION, CUT_STREAM, BROKEN)
 """Classes of calls that may be billed though no answer came of them, unless they never went out."""
 NO_ROOM = "budget reached"
 """The failure of a call that was not sent again because it might have been billed twice."""
+TELLING = 5
+"""Answers from which it is known what a call takes."""
 DEARER = 1.25
 """By this the tokens of later questions may exceed those of the dearest one seen, byte for byte."""
 
@@ -65,6 +68,20 @@ class Attempts:
         return self.lost + self.under_way
 
 
+class Usual(NamedTuple):
+    """Sums over the answers that told their tokens."""
+
+    answers: float
+    weight: float
+    """Of their questions."""
+    input: float
+    output: float
+
+    def with_one(self, weight: float, answer: Answer) -> "Usual":
+        """Add an answer, and the weight of its question."""
+        return Usual(self.answers + 1, self.weight + weight, self.input + answer.input_tokens, self.output + answer.output_tokens)
+
+
 @dataclass
 class Endpoint:
     """An endpoint in use: its calls take turns with all others to the same model, and none while a Retry-After lasts."""
@@ -82,6 +99,7 @@ class Endpoint:
     dialect: Dialect = field(default_factory=Dialect)
     dearest: float = 0.0
     """The highest tokens of a question that was answered, as a share of its weight."""
+    usual: "Usual" = field(default_factory=lambda: Usual(0, 0, 0, 0))
     _client: "openai.AsyncOpenAI | None" = None
     _vendor: "Vendor | None" = None
 
@@ -100,9 +118,16 @@ class Endpoint:
         asked = max(share * held.weight, float(held.hard + held.other)) if self.dearest else held.most
         return int(asked) + 1, int(request.parameters.get("max_tokens", 0)) + self.model.thinking
 
+    def typical(self, request: Request) -> int:
+        """Give the tokens that a question and its answer will about have, for the pace: at worst until some answers tell."""
+        seen = self.usual
+        if seen.answers < TELLING:
+            return sum(self.worst(request))
+        return math.ceil(seen.input * bulk(request.messages).weight / seen.weight + seen.output / seen.answers)
+
     async def ask(self, request: Request, attempts: Attempts | None = None) -> Answer:
         """Send one request; waiting at the gate uses up no attempt."""
-        answer = await self._tried(lambda: self._send(request), sum(self.worst(request)), attempts or Attempts())
+        answer = await self._tried(lambda: self._send(request), self.typical(request), attempts or Attempts())
         if not answer.failure:
             self.learn(request.messages, answer)
         return answer
@@ -110,7 +135,9 @@ class Endpoint:
     def learn(self, messages: Sequence[Mapping[str, str]], answer: Answer) -> None:
         """Learn from an answer how many tokens this model makes of a question's bytes."""
         if answer.told:
-            self.dearest = max(self.dearest, answer.input_tokens / max(bulk(messages).weight, 16))
+            weight = max(bulk(messages).weight, 16)
+            self.dearest = max(self.dearest, answer.input_tokens / weight)
+            self.usual = self.usual.with_one(weight, answer)
 
     async def embed(self, texts: Sequence[str], attempts: Attempts | None = None) -> Answer:
         """Ask for the vectors of some texts: the answer's text is a JSON list of them, in order."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from tasks.clients.model import Answer as Said
-from tasks.clients.model import estimate
+from tasks.clients.model import likely
 from tasks.errors import Fault
 from tasks.frames import Kind
 from tasks.growth.asking import Ask, Asker
@@ -85,8 +85,7 @@ class Answer(CompletingStep):
     async def conclude(self, rows: Sequence[Row], made: Sequence[Row], asking: Asker, context: Context) -> dict[str, Any]:
         """Tell what a call saves, and when training pays."""
         del rows, made
-        long, short = (estimate([{"content": text}]) if text else 0 for text in (context.files["prompt"], self.keep))
-        saved = max(long - short, 0)
+        saved = max(round(likely(context.files["prompt"]) - likely(self.keep)), 0)
         price = asking.model(self.model).usd(saved, 0)
         cost = self.training_usd + asking.worth
         calls = int(cost / price) + 1 if price else None

@@ -102,16 +102,10 @@ class Asking:
                 if fresh and not answer.failure and (refused.again or str(refused) == FILTERED):
                     self._misread[str(refused)] += 1
                 if again is None:
-                    self._give_up(key, refused, request, answer)
+                    refused.trace = traced(request, answer) if _is_failure(refused, answer) else []
                     raise
                 tried.add(str(refused.again))
                 request = again
-
-    def _give_up(self, key: str, refused: Refused, request: Request, answer: Answer) -> None:
-        if refused.again or answer.failure or str(refused) == FILTERED:
-            refused.trace = traced(request, answer)
-        if not answer.failure:
-            self._ledger.refuse(key, str(refused))
 
     async def _answer(self, key: str, endpoint: Endpoint, request: Request) -> tuple[Answer, bool]:
         """Give an answer, and whether it was asked for just now."""
@@ -188,6 +182,11 @@ class Asking:
             usd = endpoint.model.usd(answer.input_tokens, answer.output_tokens)
             self.cost["usd"] += usd
             self.worth += usd
+
+
+def _is_failure(refused: Refused, answer: Answer) -> bool:
+    """Tell whether a call failed, other than by an answer that was read and found wanting."""
+    return bool(refused.again or answer.failure or str(refused) == FILTERED)
 
 
 def _good(answer: Answer) -> Answer:

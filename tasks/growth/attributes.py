@@ -1,5 +1,6 @@
 """`attributes`: new pairs for every combination of attributes."""
 
+import heapq
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
@@ -50,8 +51,8 @@ class Attributes(GrowingStep):
     def cells(self, context: Context) -> Sequence[Mapping[str, str]]:
         """Give the combinations in an order drawn by hash, so that the first ones are spread over all."""
         names = list(self.attributes)
-        found = [dict(zip(names, values, strict=True)) for values in itertools.product(*self.attributes.values())]
-        return sorted(found, key=lambda cell: draw(context.seed, context.step, "cell", cell))[:MOST_CELLS]
+        found = (dict(zip(names, values, strict=True)) for values in itertools.product(*self.attributes.values()))
+        return heapq.nsmallest(MOST_CELLS, found, key=lambda cell: draw(context.seed, context.step, "cell", cell))
 
     async def candidates(self, lot: Lot, ask: Ask, context: Context) -> Sequence[Row | Refused]:
         """Show examples and ask for one of the cell."""

@@ -21,7 +21,8 @@ class Backtranslate(CompletingStep):
 
     Li et al. 2023 (Humpback, arXiv 2308.06259). Its second half, self-curation, is a second call for each row: with
     `curate: 4` the model scores from 1 to 5 how well the text answers the request that it wrote, and pairs below 4 are
-    dropped. Ids stay. Rows marked private are dropped as `private`: they go to no provider.
+    dropped. Of a text of more than 12,000 characters the model sees the beginning. Ids stay. Rows marked private are
+    dropped as `private`: they go to no provider.
 
     ```yaml
     models:

@@ -10,7 +10,7 @@ from pydantic import Field
 from tasks.clients.model import Answer
 from tasks.errors import Fault
 from tasks.frames import Kind
-from tasks.growth.asking import Ask, Asker
+from tasks.growth.asking import Ask, Asker, together
 from tasks.growth.prompting import formed, request, unrepeated
 from tasks.growth.reading import Refused, Unpaid, json_in, whole
 from tasks.growth.splicing import spliced
@@ -106,18 +106,24 @@ class Fill(CompletingStep):
         """Hide known values and ask for them."""
         del made
         asked, right = Counter[str](), Counter[str]()
-        for name, row, values in self._hidden(rows, context):
-            try:
-                found, _ = await self._found(row, {**values, name: None}, [name], asking, context)
-            except Refused:
-                found = {}
-            except Unpaid:
-                continue
-            asked[name] += 1
-            right[name] += _same(found.get(name), values[name])
+        hidden = self._hidden(rows, context)
+        guesses = await together(self._guessed(name, row, values, asking, context) for name, row, values in hidden)
+        for (name, _, values), guess in zip(hidden, guesses, strict=True):
+            asked[name] += guess is not None
+            right[name] += guess is not None and _same(guess.get(name), values[name])
         told = {name: {"asked": count, "right": right[name]} for name, count in sorted(asked.items())}
         warned = [f"{name}: {right[name]} of {count} known values came back when they were hidden" for name, count in sorted(asked.items())]
         return {"accuracy": told, "warned": warned}
+
+    async def _guessed(self, name: str, row: Row, values: Mapping[str, Any], asking: Asker, context: Context) -> dict[str, Any] | None:
+        """Ask for a hidden value; None where the budget has no room."""
+        try:
+            found, _ = await self._found(row, {**values, name: None}, [name], asking, context)
+        except Refused:
+            return {}
+        except Unpaid:
+            return None
+        return found
 
     def _hidden(self, rows: Sequence[Row], context: Context) -> list[tuple[str, Row, dict[str, Any]]]:
         """Draw known values, for each field some, from rows that may be shown."""

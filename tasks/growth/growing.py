@@ -122,8 +122,9 @@ class GrowingStep(ModelStep):
         return [*super().faults_in(files), *rubric]
 
     def columns_after(self, before: frozenset[str]) -> frozenset[str]:
-        """A pair's columns, and the fields that had to be emptied where there is a schema."""
-        return super().columns_after(before) | (frozenset({"emptied"}) if self.schema_ is not None else frozenset())
+        """A pair's columns, the fields that had to be emptied where there is a schema, and the verdict where there is a judge."""
+        told = {"emptied"} if self.schema_ is not None else set()
+        return super().columns_after(before) | told | ({"score", "verdict"} if self.accept.judge else set())
 
     def cells(self, context: Context) -> Sequence[Mapping[str, str]]:
         """Give the cells over which rows are spread evenly; one without a name unless a strategy has some."""

@@ -134,12 +134,12 @@ class _Herd:
         if judge is None or not isinstance(found, dict):
             return found
         try:
-            score, _ = await self._asking(judged(judge.rubric, self._context.files.get("rubric", ""), found), verdict, judge.model)
+            score, reason = await self._asking(judged(judge.rubric, self._context.files.get("rubric", ""), found), verdict, judge.model)
         except Refused as refused:
             return refused
         except Unpaid:
             return NO_ROOM
-        return found if score >= judge.min else Refused(f"judged below {judge.min:g}")
+        return found | {"score": score, "verdict": reason} if score >= judge.min else Refused(f"judged below {judge.min:g}")
 
     def _accept(self, lot: Lot, place: int, found: Row | Refused | str) -> None:
         name = f"{self._context.step}#{lot.name}{f'.{place}' if place else ''}"

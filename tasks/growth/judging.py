@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tasks.clients.model import Answer, Request
 from tasks.errors import Fault
-from tasks.growth.prompting import request, shipped
+from tasks.growth.prompting import TOLD_ONLY, request, shipped
 from tasks.growth.reading import json_in, number_of, whole
 from tasks.growth.strategy import Row, pair_of
 from tasks.settings import Settings
@@ -60,7 +60,8 @@ def judged(rubric: str, own: str, row: Row, max_tokens: int = 512) -> Request:
 
 
 def verdict(answer: Answer, last: bool) -> tuple[float, str]:  # noqa: FBT001  the signature of a reader of answers
-    """Read a verdict: the score and its reason."""
+    """Read a verdict: the score and its reason; none where it repeats what was meant for the judge alone."""
     del last
     value = json_in(whole(answer))
-    return number_of(value, "score", LOW, HIGH), str(value.get("reason") or "")
+    reason = str(value.get("reason") or "")
+    return number_of(value, "score", LOW, HIGH), "" if TOLD_ONLY.search(reason) else reason

@@ -3,7 +3,7 @@
 It lies at a URL of its own, or below the work store. Answers are committed one by one to a database on the local disk,
 and go to the store in immutable segments, from which the database is made again where it is lost. Builds of one machine share
 the database: an answer of one is found by the other at once, and neither asks what the other is asking.
-Refused answers stay in it (`refused`, with the reason), so that nobody pays for them again either.
+Answers that were refused stay in it like others, so that nobody pays for them again either; why, the quarantine tells.
 """
 
 import contextlib
@@ -33,7 +33,6 @@ WAIT_SECONDS = 60.0
 TABLES = """
 CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, line BLOB NOT NULL, sent INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS unsent ON answers (sent) WHERE sent = 0;
-CREATE TABLE IF NOT EXISTS refused (key TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS segments (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS spent (budget TEXT, key TEXT, cost REAL NOT NULL, PRIMARY KEY (budget, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS totals (budget TEXT PRIMARY KEY, cost REAL NOT NULL) WITHOUT ROWID;
@@ -91,10 +90,6 @@ class Ledger:
         """Keep an answer: it is on disk when this returns, or when the transaction around it ends."""
         line = canonical({"schema": 1, "key": key, **asdict(answer)})
         self.database.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, 0)", (key, line))
-
-    def refuse(self, key: str, reason: str) -> None:
-        """Note why an answer was not used; it stays."""
-        self.database.execute("INSERT OR REPLACE INTO refused VALUES (?, ?)", (key, reason))
 
     def batches(self) -> list[str]:
         """Name the batches whose answers are here."""

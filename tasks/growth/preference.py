@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tasks.clients.model import estimate
+from tasks.clients.model import likely
 from tasks.errors import Fault
 from tasks.frames import Kind
 from tasks.growth.asking import Ask
@@ -82,7 +82,7 @@ class Preference(CompletingStep):
 
     def expects(self, rows: Sequence[Row]) -> Sequence[tuple[str, float]]:
         """A worse output, about as long as the one that is there, and a short verdict on each."""
-        texts = [estimate([{"content": str(row["output"])}]) for row in rows]
+        texts = [likely(str(row["output"] or "")) for row in rows]
         judge = (self.judge or self.model, 40)
         return [(self.model, sum(texts) / max(len(texts), 1)), judge, judge]
 

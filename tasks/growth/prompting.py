@@ -16,6 +16,8 @@ from tasks.growth.fences import FENCE, fenced
 from tasks.growth.reading import Refused
 from tasks.store.keys import digest
 
+TOLD_ONLY = re.compile(rf"mark-[0-9a-f]{{10}}|{FENCE.pattern}")
+"""What stands in no answer: the marks of instructions, and fences."""
 FORM = "The output has the form of this JSON Schema:"
 RUN = 12
 """Words in a row that an answer shares with its instructions when it repeats them."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from tasks.clients.model import Answer, Model, Request, bulk
+from tasks.clients.model import SHARE, Answer, Model, Request, bulk
 from tasks.growth.asking import COSTS, Read
 from tasks.growth.engine import Grown, complete
 from tasks.growth.growing import GrowingStep
@@ -23,8 +23,6 @@ BLIND_SPREAD = 3.0
 """The same for growing where too few rows were grown to tell what one costs."""
 ENOUGH = 5
 """Answers, or rows, from which others are judged."""
-SHARE = 0.4
-"""Tokens of a question as a share of its weight, where no answer tells: about one for four and a half bytes of English."""
 SECONDS, TOKENS_A_SECOND = 0.7, 60.0
 """What an answer takes, and how fast it is written, where none tells."""
 CALLS_A_ROW, OUTPUT_TOKENS, JUDGED = 1.3, 220, 40.0

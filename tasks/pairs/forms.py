@@ -94,7 +94,7 @@ class Forms(Pairing):
             if not any(map(said, fields.values())):
                 return None, None, "no record"
             form, shown = self.laid_out(fields, lot)
-            made = form, json.dumps(_only(record, shown, ()), ensure_ascii=False), None
+            made = form, json.dumps(_only(record, shown, ()), ensure_ascii=False, allow_nan=False), None
             "".join(made[:2]).encode()  # half of a surrogate pair is no text
         except NotFlat:
             return None, None, "not flat"

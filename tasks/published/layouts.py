@@ -6,7 +6,7 @@ from typing import Any, Literal
 import polars as pl
 
 Layout = Literal["prompt-completion", "openai-chat"]
-PROVENANCE = ("id", "group", "source", "url", "licence", "parents", "generator")
+PROVENANCE = ("id", "group", "source", "url", "licence", "parents", "generator", "score")
 
 MESSAGE = pl.Struct({"role": pl.String, "content": pl.String})
 

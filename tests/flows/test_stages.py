@@ -17,6 +17,7 @@ import pytest
 
 from flows.review import main as review
 from tests.services.s3 import free_port, wait_for
+from tests.services.scripted import scripted
 from tests.texts import NOTES, write_notes
 
 pytestmark = pytest.mark.prefect
@@ -236,3 +237,31 @@ def test_the_deployment_runs_on_a_worker(server: str, tmp_path: Path) -> None:
         worker.terminate()
         worker.wait(30)
     assert (tmp_path / "deployed" / "transcode" / "latest.json").exists()
+
+
+def test_a_key_that_the_environment_lacks_comes_from_a_secret_block(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect.blocks.system import Secret
+
+    from flows.stages import Runner, flow
+
+    monkeypatch.setenv("TEAM_WRITER_KEY", "")
+    monkeypatch.delenv("TEAM_WRITER_KEY")
+    (tmp_path / "seeds.jsonl").write_text(json.dumps({"input": "How?", "output": "So."}))
+    recipe = """
+name: keyed
+models:
+  w: {model: m, url: "URL", key: TEAM_WRITER_KEY}
+steps:
+  seeds: {use: seeds, path: SEEDS}
+  made: {use: judge, model: w, budget: {tokens: 10000}}
+  dataset: {use: write}
+""".replace("SEEDS", str(tmp_path / "seeds.jsonl"))
+    with scripted(lambda _: {"reason": "so", "score": 5}) as model:
+        recipe = recipe.replace("URL", model.url)
+        locked: Any = flow(recipe, str(tmp_path / "locked"), None, Runner("threads"), return_state=True)
+        assert "TEAM_WRITER_KEY" in locked.message
+        Secret(value="sesame-4711").save("team-writer-key")
+        opened: Any = flow(recipe, str(tmp_path / "data"), None, Runner("threads"), return_state=True)
+        assert opened.is_completed(), opened.message
+    assert [call.headers["authorization"] for call in model.calls] == ["Bearer sesame-4711"]
+    assert not any(b"sesame" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

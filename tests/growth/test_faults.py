@@ -137,7 +137,7 @@ def test_a_build_killed_at_twenty_points_pays_twice_at_most_for_what_was_under_w
 @pytest.mark.parametrize("apart", [False, True])
 def test_four_builds_at_once_keep_one_budget(tmp_path: Path, *, apart: bool) -> None:
     budget = 60_000
-    with faulty(latency=0.05, error=0.03, broken=0.03, drop=0.02) as url:
+    with faulty(latency=0.05, error=0.03, broken=0.03, drop=0.02, half=0.01, lost=0.01) as url:
         recipe = written(tmp_path, url, 600, f"{FILL}, concurrency: 16, budget: {{tokens: {budget}}}")
         places = [("--out", f"data{number}", "--ledger", "ledger") if apart else () for number in range(4)]
         processes = [started(recipe, *place, log=f"log{number}") for number, place in enumerate(places)]
@@ -147,7 +147,7 @@ def test_four_builds_at_once_keep_one_budget(tmp_path: Path, *, apart: bool) -> 
     assert codes == [4] * 4, told
     assert all("budget reached" in text for text in told)
     assert 0.8 * budget <= seen["tokens"] <= budget
-    assert seen["twice"] == 0, "nobody asks what another build has asked"
+    assert seen["twice"] <= seen["half"] + seen["lost"], "nobody asks what another build has asked"
     with faulty() as url:
         dataset = build(
             written(tmp_path, url, 600, f"{FILL}, budget: {{tokens: {budget}}}"), ledger=str(tmp_path / "ledger") if apart else None

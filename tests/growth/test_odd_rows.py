@@ -302,3 +302,70 @@ def test_a_plan_prices_each_model_by_itself(tmp_path: Path) -> None:
         spent = build(text.replace(", requests_per_minute: 6", "")).summary["cost"]["usd"]
     assert estimate.usd.low <= spent <= estimate.usd.high <= 3 * estimate.usd.low
     assert estimate.seconds.high >= 240, "24 verdicts at six a minute"
+
+
+def test_rows_of_growing_carry_their_scores_into_the_provenance_and_a_sheet(tmp_path: Path) -> None:
+    from flows.review import rows_of
+
+    held([{"input": prose(n, 1), "output": prose(n + 100, 2)} for n in range(8)], tmp_path)
+    numbers = itertools.count()
+    with scripted(lambda asked: {"reason": "so", "score": 4 + next(numbers) % 2} if "output" in asked.data else pair()) as server:
+        text = recipe(server.url, "use: self-instruct, rows: 6, accept: {judge: {model: critic, min: 4}}")
+        build(text.replace("{use: write}", "{use: write, layout: prompt-completion}"))
+    rows = rows_of("data/made", None)
+    assert {row["score"] for row in rows if row["generator"] == "model:w"} == {4.0, 5.0}
+    assert {row["score"] for row in rows if row["generator"] == "human"} == {None}
+
+
+PARAMETERS = {
+    "self-instruct": {"temperature": 0.7, "top_p": 0.5, "presence_penalty": 2},
+    "evol-instruct": {"temperature": 1.0, "top_p": 0.95},
+    "restyle": {"temperature": 0.6, "top_p": 0.95},
+    "persona, personas: [a sailor]": {"temperature": 0.7},
+    "verbalized": {"temperature": 1.0},
+    "adversarial": {"temperature": 1.0},
+    "attributes, attributes: {a: [b]}": {"temperature": 1.0},
+}
+
+
+@pytest.mark.parametrize("use", list(PARAMETERS))
+def test_each_strategy_asks_as_its_paper_did(tmp_path: Path, use: str) -> None:
+    held([{"input": prose(n, 1), "output": "x" * 3000} for n in range(9)], tmp_path)
+
+    def answer(asked: Asked) -> Any:
+        if use in ("restyle", "evol-instruct"):
+            return f"{fresh()}?"
+        return {"examples": [pair() | {"probability": 0.01}]} if use == "verbalized" else pair()
+
+    with scripted(answer) as server:
+        build(recipe(server.url, f"use: {use}, rows: 1"))
+    asked = server.calls[0]
+    sent = {name: asked.body.get(name) for name in ("temperature", "top_p", "presence_penalty") if name in asked.body}
+    assert sent == PARAMETERS[use]
+    if use == "self-instruct":
+        assert len(asked.data["examples"]) == 8
+    if use == "restyle":
+        assert len(asked.data["output"]) == 1000
+
+
+def test_a_told_pace_in_tokens_is_kept_by_what_calls_take_not_by_what_they_might() -> None:
+    from tasks.clients.llm import Endpoint
+    from tasks.clients.model import Answer, Model, Request
+
+    endpoint = Endpoint("w", Model(model="m", url="http://127.0.0.1:9"))
+    request = Request(({"role": "user", "content": "word " * 100},), {"max_tokens": 1000})
+    assert endpoint.typical(request) == sum(endpoint.worst(request)) > 1500
+    for number in range(6):
+        endpoint.learn(request.messages, Answer("x", "stop", 110, 30 + number))
+    assert 130 <= endpoint.typical(request) <= 150
+    assert sum(endpoint.worst(request)) > 1100, "a budget reckons with the worst"
+    endpoint.learn(request.messages, Answer("x", "stop", 9000, 9000, told=False))
+    assert 130 <= endpoint.typical(request) <= 150
+
+
+def test_a_line_of_results_that_is_none_is_no_answer() -> None:
+    from tasks.clients.batches import complaint_of, result_of
+
+    for line in ({"response": "text"}, {"response": None}, {"response": {"status_code": 200, "body": "x"}}, {}):
+        assert result_of(line, None) is None
+        assert complaint_of(line)

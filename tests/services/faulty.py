@@ -1,8 +1,9 @@
 """An OpenAI-compatible server with a plan of faults, in a process of its own; it counts what it did and what it would bill.
 
 `python -m tests.services.faulty PORT PLAN` with PLAN as JSON: shares of calls by fault (`error` 500, `broken` no JSON, `length` cut off, `torn`
-cut off and said to be whole, `drop` closed without a word, `hang` no answer, `filter` refused for its content, `half` a body that breaks off),
-`latency` in seconds, `per_second` with `retry_after`. `/stats` tells calls, the most under way at once, what was billed (calls and tokens), how many were billed twice, and the faults by name.
+cut off and said to be whole, `drop` closed without a word, `lost` billed and closed without a word, `hang` no answer, `filter` refused for its
+content, `half` a body that breaks off), `latency` in seconds, `per_second` with `retry_after`. `/stats` tells calls, the most under way at
+once, what was billed (calls and tokens), how many were billed twice, and the faults by name.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from collections import Counter, deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-FAULTS = ("error", "broken", "length", "drop", "hang", "filter", "half", "torn")
+FAULTS = ("error", "broken", "length", "drop", "hang", "filter", "half", "torn", "lost")
 HANG_SECONDS = 30.0
 WORDS = [f"{a}{b}" for a in ("ba", "ke", "lo", "mi", "nu", "ra", "si", "to") for b in ("bel", "dan", "fer", "gom", "hin", "jad")]
 
@@ -103,7 +104,10 @@ class Handler(BaseHTTPRequestHandler):
         else:
             said = completion(body, fault)
             self._bill(body, said["usage"]["total_tokens"])
-            self._send(200, said, broken=fault == "half")
+            if fault == "lost":
+                self.close_connection = True
+            else:
+                self._send(200, said, broken=fault == "half")
 
     def _bill(self, body: dict[str, Any], tokens: int) -> None:
         with self.state.lock:

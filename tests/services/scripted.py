@@ -16,6 +16,7 @@ class Asked:
     told: str
     data: dict[str, Any]
     body: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def scripted(answer: Callable[[Asked], Any]) -> Iterator[Scripted]:
 
         def do_POST(self) -> None:
             asked = read(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            asked.headers.update({name.lower(): value for name, value in self.headers.items()})
             with lock:
                 held.calls.append(asked)
                 said = answer(asked)

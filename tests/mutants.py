@@ -361,6 +361,10 @@ MUTANTS = (
         "tests/growth/test_odd_rows.py::test_a_told_pace_in_tokens_is_kept_by_what_calls_take_not_by_what_they_might",
     ),
     Mutant(
+        "a key that was withdrawn empties the dataset", "tasks/clients/llm.py", "self._locked >= LOCKED", "False",
+        "tests/growth/test_odd_rows.py::test_a_key_refused_once_costs_a_row_and_one_that_is_withdrawn_ends_the_build",
+    ),
+    Mutant(
         "a rate is never learnt", "tasks/clients/rate.py", "self.per_second, self._worth = most,", "self.per_second, self._worth = 1e9,",
         "tests/clients/test_rate.py::test_a_rate_that_nobody_told_is_learnt_from_few_refusals",
     ),

@@ -29,6 +29,8 @@ __all__ = ["Answer", "Endpoint", "Model", "Prices", "Request", "estimate"]
 ATTEMPTS = 6
 FIRST_ATTEMPTS = 3
 """Attempts to connect after which an endpoint that never answered is given up."""
+LOCKED = 8
+"""Calls in a row, after some were answered, whose key is refused before the endpoint is given up; fewer cost their rows alone."""
 MOST_TOLD = 300
 """Characters of a complaint that are shown."""
 MAX_WAIT_SECONDS = 3600.0
@@ -105,6 +107,8 @@ class Endpoint:
 
     _closed: bool = False
     """Whether it asked to be left alone for longer than a build waits."""
+    _locked: int = 0
+    """Calls in a row for which the key was refused, since the last answer."""
 
     def worst(self, request: Request) -> Worst:
         """Give the most tokens that a question and its answer can have; the form of the answer is part of the question.
@@ -176,7 +180,7 @@ class Endpoint:
             else:
                 attempts.under_way = False
                 rate.answer(turn, time.monotonic())
-                self.understood = True
+                self.understood, self._locked = True, 0
                 return replace(answer, seconds=round(time.monotonic() - sent, 3))
             if unsure and not await attempts.may_resend():
                 return Answer(failure=NO_ROOM)
@@ -229,8 +233,6 @@ class Endpoint:
             return FILTERED
         if error.status_code == 429 and complaint.unpaid(complaint.wait(error.response.headers)):
             raise ModelError(f"models.{self.name}: {self.model.url} has no credit left{self._told_of(error)}. Pay, or name another model.")
-        if error.status_code in (401, 402):
-            raise self._locked_out(error)
         return RATE if error.status_code == 429 else REFUSED
 
     def _locked_out(self, error: "openai.APIStatusError") -> ModelError:
@@ -258,16 +260,19 @@ class Endpoint:
         return attempt >= ATTEMPTS
 
     def _is_refused(self, error: Exception, kind: str, attempt: int) -> bool:
-        """Tell whether a refusal is of this call alone; one that may be of all (403, 404) is so once another call was answered."""
+        """Tell whether a refusal is of this call alone; one that may be of all (401 to 404) is so once another call was answered.
+
+        A key that is refused many times in a row was withdrawn.
+        """
         import openai
 
-        locked = kind == REFUSED and isinstance(error, openai.APIStatusError) and error.status_code in (403, 404)
-        if not locked or self.understood:
+        if kind != REFUSED or not isinstance(error, openai.APIStatusError) or not 401 <= error.status_code <= 404:
             return True
-        if attempt >= FIRST_ATTEMPTS:
-            assert isinstance(error, openai.APIStatusError)
+        unpaid = error.status_code < 403
+        self._locked += unpaid
+        if self._locked >= LOCKED or (not self.understood and (unpaid or attempt >= FIRST_ATTEMPTS)):
             raise self._locked_out(error) from error
-        return False
+        return self.understood
 
     async def close(self) -> None:
         """Close the connections."""

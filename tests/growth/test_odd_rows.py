@@ -10,7 +10,7 @@ import pytest
 from flows.build import Options, build, prepared
 from flows.rehearsing import estimates
 from flows.runners import pool
-from tasks.errors import RecipeError
+from tasks.errors import ModelError, RecipeError
 from tasks.growth.diversity import diversity
 from tasks.growth.herd import _depths
 from tasks.growth.novelty import Novelty, Sides, Sketches, count_words, words_of
@@ -18,7 +18,7 @@ from tasks.growth.splicing import spliced
 from tasks.growth.strategy import licences
 from tests.growth.test_strategies import children, fresh, pair, report
 from tests.growth.test_strategies import recipe as divided
-from tests.services.scripted import Asked, scripted
+from tests.services.scripted import Asked, Failed, scripted
 from tests.texts import prose
 
 LETTERS = "的一是不了人我在有他这为之大来以个中上们到说国和地也子时道出而要于就下得可你年生自会那后能对着事其里所去行过家十用发天如然作方成者多日都三小军二无同么经法当起与好看学进种将还分此心前面又定见只主没公从"
@@ -361,6 +361,30 @@ def test_a_told_pace_in_tokens_is_kept_by_what_calls_take_not_by_what_they_might
     assert sum(endpoint.worst(request)) > 1100, "a budget reckons with the worst"
     endpoint.learn(request.messages, Answer("x", "stop", 9000, 9000, told=False))
     assert 130 <= endpoint.typical(request) <= 150
+
+
+def test_a_key_refused_once_costs_a_row_and_one_that_is_withdrawn_ends_the_build(tmp_path: Path) -> None:
+    held([{"input": f"question {n}", "output": prose(n, 2)} for n in range(30)], tmp_path)
+
+    def answer(asked: Asked) -> Any:
+        number = int(asked.data["input"].split()[1])
+        return Failed(401) if number == odd or (withdrawn and number > 12) else SCORE
+
+    step = "use: judge, concurrency: 2"
+    withdrawn, odd = False, 7
+    with scripted(answer) as server:
+        dataset = build(completed(server.url, step))
+    assert report(dataset, "made")["unanswered"] == {"refused": 1}
+    withdrawn = True
+    with scripted(answer) as server:
+        with pytest.raises(ModelError, match="answered 401"):
+            build(completed(server.url, step), out="other")
+        assert len(server.calls) < 26
+        withdrawn, odd = False, -1
+        paid = len(server.calls)
+        whole = build(completed(server.url, step), out="other")
+        assert len(server.calls) - paid <= 30 - 12, "what was answered before is not paid again"
+    assert whole.train.collect().height == 30
 
 
 def test_a_line_of_results_that_is_none_is_no_answer() -> None:

@@ -205,7 +205,7 @@ MUTANTS = (
         "tests/growth/test_planning.py::test_a_plan_of_a_growing_step_holds_after_a_pilot",
     ),
     Mutant(
-        "a plan forgets the calls that follow", "tasks/growth/rehearsal.py", "+ stopped * (step.calls - 1) - begun", "",
+        "a plan forgets the calls that follow", "tasks/growth/rehearsal.py", "(following - begun + place) // (len(expected) - 1)", "0",
         "tests/growth/test_planning.py::test_a_plan_of_a_completing_step_holds",
     ),
     Mutant(
@@ -225,7 +225,7 @@ MUTANTS = (
         "tests/flows/test_review.py::test_logs_become_a_sheet_and_corrected_answers_pairs",
     ),
     Mutant(
-        "cells are formulas", "flows/sheets.py", "if text.startswith((*FORMULA, \"'\")) else text", "if False else text",
+        "cells are formulas", "flows/sheets.py", "if _needs_quote(text) else text", "if False else text",
         "tests/flows/test_review.py::test_rows_go_out_and_come_back_as_edits",
     ),
     Mutant(
@@ -265,7 +265,7 @@ MUTANTS = (
         "tests/growth/test_strategies.py::test_attributes_are_spread_evenly_and_what_is_refused_is_made_up_for",
     ),
     Mutant(
-        "what was cut off gets no more room", "tasks/growth/reading.py", '2 * int(request.parameters["max_tokens"])', 'int(request.parameters["max_tokens"])',
+        "what was cut off gets no more room", "tasks/growth/reading.py", 'room = 2 * before if', 'room = before + 1 if',
         "tests/growth/test_growing.py::test_what_was_cut_off_gets_more_room_and_what_was_broken_is_told_once",
     ),
     Mutant(

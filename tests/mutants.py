@@ -365,6 +365,10 @@ MUTANTS = (
         "tests/growth/test_odd_rows.py::test_a_key_refused_once_costs_a_row_and_one_that_is_withdrawn_ends_the_build",
     ),
     Mutant(
+        "one refusal is a rate whatever came after it", "tasks/clients/rate.py", "if self._later == WITNESSES:", "if False:",
+        "tests/clients/test_rate.py::test_refusals_at_random_beside_a_limit_cost_little_more_than_their_waits",
+    ),
+    Mutant(
         "a rate is never learnt", "tasks/clients/rate.py", "self.per_second, self._worth = most,", "self.per_second, self._worth = 1e9,",
         "tests/clients/test_rate.py::test_a_rate_that_nobody_told_is_learnt_from_few_refusals",
     ),

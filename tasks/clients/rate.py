@@ -4,6 +4,7 @@ All calls of a run to one endpoint and model share a `Rate`, on whatever steps a
 """
 
 import asyncio
+import bisect
 import functools
 import math
 import threading
@@ -27,6 +28,10 @@ FEW, BOLD = 8, 1.0
 """A rate that fewer answers taught is little more than a guess: it is doubled every second until that is refused."""
 SHORTEST_SECONDS = 1.0
 """Limits are of a second or of more: what was answered in less tells no higher rate than in so much."""
+WITNESSES = 2
+"""Calls that were sent later than one that was refused and answered all the same, by which its refusal has nothing to do with a rate."""
+PLAIN, PROVED_SECONDS = 0.75, 10.0
+"""A refusal is doubted where fewer calls than that share came through of late, of the most in one second of the last ten."""
 SEEN_SECONDS = 3.0
 """What came through is counted over so long, whatever was refused in between."""
 RETRY_SECONDS, LEAST_SECONDS, MOST_RETRY_SECONDS = 1.0, 0.1, 60.0
@@ -65,6 +70,9 @@ class Rate:
         self._shut = self._number = self._in_a_row = 0
         self._step, self._tried = STEP, False
         self._first, self._worth = 0, 0.0
+        self._later = 0
+        self._doubted: float | None = None
+        """The rate that holds after all if calls that were sent later are answered: then no limit was used up. Infinity is no limit."""
         self._sure: list[tuple[float, float]] = []
         self._answers: deque[float] = deque()
         self._under_way: set[int] = set()
@@ -106,6 +114,8 @@ class Rate:
                 self._under_way.clear()
                 self._shut, self._number, self._next_at = self._shut + 1, 0, 0.0
                 self._try_at = self._open_at + self._steady_seconds()
+            elif turn.shut == self._shut - 1 and turn.number > self._first:
+                self._doubted = None
             elif turn.shut == self._shut - 1 and turn.number < self._first and self.per_second is not None:
                 self.per_second = max(self.per_second - self._worth, self._least())
 
@@ -130,10 +140,11 @@ class Rate:
         lately = sum(at > now - SHORTEST_SECONDS for at in self._answers) + under_way
         most = SPARE * max(answered / max(spent, SHORTEST_SECONDS), lately / SHORTEST_SECONDS, 1 / max(wait, SHORTEST_SECONDS))
         self._sure = [(at, rate) for at, rate in self._sure if at > now - SURE_SECONDS] + [(now, self._seen(answered, spent, wait, now))]
-        self._first, self._worth = turn.number, 0.0
+        self._first, self._worth, self._doubted, self._later = turn.number, 0.0, None, 0
         if answered == 0:
             return
         if self.per_second is None:
+            self._doubted = math.inf if spent < SHORTEST_SECONDS else None
             if answered < FEW:
                 self._step, most = BOLD, max(most, SPARE * answered / max(spent + wait, LEAST_SECONDS))
             self.per_second, self._worth = most, SPARE / max(spent, SHORTEST_SECONDS)
@@ -142,9 +153,16 @@ class Rate:
         elif self._known and self._shut == 0:
             self.per_second = TOLD * self._known
         else:
+            proved = self._proved(now)
+            self._doubted = max(self.per_second, SPARE * proved) if lately < PLAIN * proved else None
             self.per_second = min(most, SLOWER * self.per_second)
         self.per_second = max(self.per_second, self._least())
         self._tried = False
+
+    def _proved(self, now: float) -> float:
+        """Give the most answers within a second of late."""
+        times = [at for at in self._answers if at > now - PROVED_SECONDS]
+        return max((place - bisect.bisect_right(times, at - SHORTEST_SECONDS) + 1 for place, at in enumerate(times)), default=0)
 
     def _seen(self, answered: int, spent: float, wait: float, now: float) -> float:
         """Give what came through a second: since the gate opened, the wait counted, or of late, across the waits."""
@@ -160,8 +178,12 @@ class Rate:
         with self._lock:
             self._in_a_row = 0
             self._answers.append(now)
-            while self._answers[0] <= now - SEEN_SECONDS:
+            while self._answers[0] <= now - PROVED_SECONDS:
                 self._answers.popleft()
+            if self._doubted is not None and turn.shut == self._shut - 1 and turn.number > self._first:
+                self._later += 1
+                if self._later == WITNESSES:
+                    self.per_second, self._doubted = self._doubted if self._doubted < math.inf else None, None
             if turn.shut == self._shut:
                 self._under_way.discard(turn.number)
 

@@ -2,7 +2,7 @@
 
 import email.utils
 import heapq
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -127,6 +127,22 @@ def test_refusals_at_random_without_a_wait_do_not_stop_a_run() -> None:
     drawn = Random(1)
     spent, _, _ = played(Rate(), lambda _: 0.0 if drawn.random() < 0.3 else None, calls=400, at_once=16, latency=0.2)
     assert spent < 30
+
+
+@pytest.mark.parametrize("limit", [lambda: sliding(20, 1.0, 1.0), lambda: bucket(20, 20, 1.0)])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("latency", [0.05, 0.3])
+def test_refusals_at_random_beside_a_limit_cost_little_more_than_their_waits(limit: Callable[[], Limit], seed: int, latency: float) -> None:
+    drawn, limited, seen = Random(seed), limit(), Counter[str]()
+
+    def asked(now: float) -> float | None:
+        odd = drawn.random() < 0.04
+        seen["odd"] += odd
+        return 1.0 if odd else limited(now)
+
+    spent, _, early = played(Rate(), asked, calls=200, at_once=16, latency=latency)
+    assert early == 0
+    assert spent <= 14 + 1.2 * seen["odd"]
 
 
 @pytest.mark.parametrize("latency", [0.005, 0.1, 0.3])

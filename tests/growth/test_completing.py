@@ -91,7 +91,9 @@ def test_fill_freezes_what_is_known_and_empties_one_bad_field(tmp_path: Path) ->
     assert json.loads(row["output"]) == {"colour": "red", "size": "S", "weight": None}
     assert row["imputed"] == ["size"]
     assert row["emptied"] == "weight"
-    assert "changed a known field: colour" in server.calls[1].body["messages"][-1]["content"]
+    told = server.calls[1].body["messages"][-1]["content"]
+    assert "changed a known field" in told
+    assert '\n"colour"\n</DATA-' in told, "a record's own words stand in a fence"
     assert report(dataset, "filled")["failures"] == {"changed a known field": 1}
 
 
@@ -162,7 +164,7 @@ def test_answer_keeps_a_short_prompt_and_every_human_output(tmp_path: Path) -> N
     (asked,) = server.calls
     assert "harbour office" in asked.told
     saves = report(dataset, "answered")["saves"]
-    assert saves["tokens_saved_per_call"] > 400
+    assert saves["tokens_saved_per_call"] > 300
     assert saves["pays_after_calls"] == pytest.approx(3 / (saves["tokens_saved_per_call"] / 1e6), rel=0.01)
 
 

@@ -186,7 +186,7 @@ def _undivided(steps: Mapping[str, Step | None], wiring: Wiring) -> None:
         divided[name] = name if isinstance(steps[name], Split) else next(iter(by.values()), "")
     sinks = {name: divided[name] for name in wiring.order if isinstance(steps[name], Write)}
     _grown_before(steps, wiring, divided)
-    _without_seeds(steps, wiring)
+    _without_seeds(steps, wiring, divided)
     if len(set(sinks.values())) > 1:
         told = ", ".join(f"`{sink}` by {f'`{split}`' if split else 'nothing'}" for sink, split in sinks.items())
         wiring.warnings.append(f"steps: subsets divided differently ({told}) share rows of test and train; train on one, never on all")
@@ -205,8 +205,8 @@ def _grown_before(steps: Mapping[str, Step | None], wiring: Wiring, divided: Map
         grown[name] = name if step is not None and step.family == "grow" and divided[name] == "" else before
 
 
-def _without_seeds(steps: Mapping[str, Step | None], wiring: Wiring) -> None:
-    """Warn of datasets that hold children only: what grows gives no seeds on."""
+def _without_seeds(steps: Mapping[str, Step | None], wiring: Wiring, divided: Mapping[str, str | None]) -> None:
+    """Warn of datasets that hold children only: what grows gives no seeds on. Where a split asks for rows of other splits, refuse."""
     alone: dict[str, str] = {}
     for name in wiring.order:
         step, parents = steps[name], wiring.parents[name]
@@ -215,9 +215,20 @@ def _without_seeds(steps: Mapping[str, Step | None], wiring: Wiring) -> None:
         if isinstance(step, Write) and alone[name]:
             grown = alone[name]
             joined = ", ".join([*wiring.parents[grown], grown])
+            empty = _not_grown(steps[grown], steps.get(divided[grown] or ""))
+            if empty and sum(isinstance(each, Write) for each in steps.values()) == 1:
+                rule = f"only what `{grown}` grows is written, and so no row of {empty}, which `{divided[grown]}` asks for"
+                wiring.faults.append(Fault(_at(name, "from"), rule, remedy=f"Join both: `from: [{joined}]`."))
+                continue
             wiring.warnings.append(
                 f"steps.{name}: only what `{grown}` grows is written, no seed and no other split; join both by `from: [{joined}]`"
             )
+
+
+def _not_grown(grown: Step | None, split: Step | None) -> str:
+    """Name the splits that a split asks for and a growing step gives no row of."""
+    asked = [name for name in ("validation", "test") if isinstance(split, Split) and getattr(split, name) is not None]
+    return " and ".join(name for name in asked if name not in getattr(grown, "grow", ()))
 
 
 def _kind(name: str, step: Step, kinds: list[Kind | None], parents: tuple[str, ...], faults: list[Fault]) -> Kind | None:

@@ -369,6 +369,14 @@ MUTANTS = (
         "tests/clients/test_rate.py::test_refusals_at_random_beside_a_limit_cost_little_more_than_their_waits",
     ),
     Mutant(
+        "an endpoint that died is asked on and on", "tasks/clients/llm.py", "if self._given >= GIVEN", "if False",
+        "tests/growth/test_odd_rows.py::test_an_endpoint_that_died_is_left_alone_and_one_that_answers_nothing_is_told",
+    ),
+    Mutant(
+        "what comes next is as cheap as what came before", "tasks/clients/llm.py", "max(DEARER * self.dearest, 1.0)", "DEARER * self.dearest",
+        "tests/growth/test_accounts.py::test_the_worst_is_the_worst_whatever_was_seen_before",
+    ),
+    Mutant(
         "a rate is never learnt", "tasks/clients/rate.py", "self.per_second, self._worth = most,", "self.per_second, self._worth = 1e9,",
         "tests/clients/test_rate.py::test_a_rate_that_nobody_told_is_learnt_from_few_refusals",
     ),

@@ -15,7 +15,7 @@ import orjson
 from tasks.clients.complaints import Complaint
 from tasks.clients.completions import Stopped, Unfinished, Worst, answer_of, pieces_of, streamed, vectors_of
 from tasks.clients.dialect import Dialect, Reworded
-from tasks.clients.model import Answer, Model, Prices, Request, bulk, estimate
+from tasks.clients.model import SHARE, Answer, Model, Prices, Request, bulk, estimate
 from tasks.clients.rate import Turn
 from tasks.errors import ModelError, usage
 
@@ -29,6 +29,8 @@ __all__ = ["Answer", "Endpoint", "Model", "Prices", "Request", "estimate"]
 ATTEMPTS = 6
 FIRST_ATTEMPTS = 3
 """Attempts to connect after which an endpoint that never answered is given up."""
+GIVEN = 8
+"""Calls in a row that are given up, after all their attempts, before an endpoint is left alone for the rest of the build."""
 LOCKED = 8
 """Calls in a row, after some were answered, whose key is refused before the endpoint is given up; fewer cost their rows alone."""
 MOST_TOLD = 300
@@ -105,8 +107,10 @@ class Endpoint:
     _client: "openai.AsyncOpenAI | None" = None
     _vendor: "Vendor | None" = None
 
-    _closed: bool = False
-    """Whether it asked to be left alone for longer than a build waits."""
+    _closed: str = ""
+    """Why it is left alone for the rest of the build: it asks to wait for too long, or one call after another fails."""
+    _given: int = 0
+    """Calls in a row that were given up, since the last answer."""
     _locked: int = 0
     """Calls in a row for which the key was refused, since the last answer."""
 
@@ -114,19 +118,22 @@ class Endpoint:
         """Give the most tokens that a question and its answer can have; the form of the answer is part of the question.
 
         Until an answer tells how this model counts, it is one for each byte. From then on letters beyond ASCII, digits and signs,
-        which one text may have more of than another, still count in full.
+        which one text may have more of than another, still count in full, and one token has two letters of ASCII at most:
+        what comes next may be dearer than all that came before.
         """
         form = ({"content": orjson.dumps(request.schema).decode()},) if request.schema else ()
         held = bulk((*request.messages, *form))
-        share = min(DEARER * self.dearest, 2.0)
+        share = min(max(DEARER * self.dearest, 1.0), 2.0)
         asked = max(share * held.weight, float(held.hard + held.other)) if self.dearest else held.most
         return int(asked) + 1, int(request.parameters.get("max_tokens", 0)) + self.model.thinking
 
     def typical(self, request: Request) -> int:
-        """Give the tokens that a question and its answer will about have, for the pace: at worst until some answers tell."""
+        """Give the tokens that a question and its answer will about have, for the pace."""
         seen = self.usual
         if seen.answers < TELLING:
-            return sum(self.worst(request))
+            return (
+                math.ceil(SHARE * bulk(request.messages).weight) + int(request.parameters.get("max_tokens", 0)) // 4 + self.model.thinking
+            )
         return math.ceil(seen.input * bulk(request.messages).weight / seen.weight + seen.output / seen.answers)
 
     async def ask(self, request: Request, attempts: Attempts | None = None) -> Answer:
@@ -161,7 +168,7 @@ class Endpoint:
             turn = await rate.turn(tokens)
             if self._closed:
                 rate.answer(turn, time.monotonic())
-                return Answer(failure=RATE)
+                return Answer(failure=self._closed)
             sent = time.monotonic()
             try:
                 attempts.under_way = True
@@ -180,7 +187,7 @@ class Endpoint:
             else:
                 attempts.under_way = False
                 rate.answer(turn, time.monotonic())
-                self.understood, self._locked = True, 0
+                self.understood, self._locked, self._given = True, 0, 0
                 return replace(answer, seconds=round(time.monotonic() - sent, 3))
             if unsure and not await attempts.may_resend():
                 return Answer(failure=NO_ROOM)
@@ -192,7 +199,7 @@ class Endpoint:
 
         if isinstance(error, openai.APIStatusError) and _is_put_off(error):
             seconds = _complaint(error).wait(error.response.headers)
-            self._closed = self._closed or (seconds is not None and seconds > MAX_WAIT_SECONDS)
+            self._closed = self._closed or (RATE if seconds is not None and seconds > MAX_WAIT_SECONDS else "")
             if self._closed:
                 self.model.rate.answer(turn, time.monotonic())
                 return False
@@ -257,7 +264,9 @@ class Endpoint:
         if kind == BROKEN and not self.understood and attempt >= FIRST_ATTEMPTS:
             told = "no chat completion is among its answers. Correct the url: most end in /v1"
             raise ModelError(f"models.{self.name}: {self.model.url} answers, but {told}.")
-        return attempt >= ATTEMPTS
+        self._given += attempt >= ATTEMPTS
+        self._closed = self._closed or (kind if self._given >= GIVEN else "")
+        return attempt >= ATTEMPTS or bool(self._closed)
 
     def _is_refused(self, error: Exception, kind: str, attempt: int) -> bool:
         """Tell whether a refusal is of this call alone; one that may be of all (401 to 404) is so once another call was answered.

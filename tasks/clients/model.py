@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import orjson
 from pydantic import AfterValidator, Field, model_validator
 
 from tasks.clients.rate import Rate, rate_of
@@ -171,6 +172,12 @@ def bulk(messages: Sequence[Mapping[str, str]]) -> Bulk:
     ascii_only = text.encode("ascii", "ignore")
     soft = len(ascii_only) - len(ascii_only.translate(None, SOFT)) - sum(map(len, NO_WORDS.findall(ascii_only)))
     return Bulk(soft, len(ascii_only) - soft, len(text.encode()) - len(ascii_only), len(messages))
+
+
+def weight_of(request: Request) -> float:
+    """Measure a question, the form of its answer included."""
+    form = ({"content": orjson.dumps(request.schema).decode()},) if request.schema else ()
+    return bulk((*request.messages, *form)).weight
 
 
 def likely(text: str) -> float:

@@ -19,7 +19,7 @@ TOLD = 0.9
 MADE_UP = 0.5
 """So much of a gap that was lost is made up for by the next call; of a rate that was told as much as keeps calls no closer than told."""
 SLOWER = 0.7
-"""By this a rate falls with each further refusal; one that was told by TOLD the first time."""
+"""By this a rate falls with each further refusal; one that was told does not the first time, when no lost gap is made up for any more."""
 SURE_SECONDS = 60.0
 """What came through by sending and waiting as told is sure for so long; no lower rate is kept, since some refusals have other causes."""
 STEP, STEADY_SECONDS = 0.25, 10.0
@@ -151,7 +151,7 @@ class Rate:
         elif self._tried:
             self.per_second, self._step = self.per_second / (1 + self._step), min(self._step / 2, STEP)
         elif self._known and self._shut == 0:
-            self.per_second = TOLD * self._known
+            self._made_up = 0.0
         else:
             proved = self._proved(now)
             self._doubted = max(self.per_second, SPARE * proved) if lately < PLAIN * proved else None

@@ -12,7 +12,7 @@ from tasks.frames import Kind
 from tasks.growth.asking import Ask, Asker
 from tasks.growth.prompting import conversation, formed, unrepeated
 from tasks.growth.reading import json_in, whole
-from tasks.growth.strategy import CompletingStep, Row, made_by, paired, schema_step_faults
+from tasks.growth.strategy import Call, CompletingStep, Row, made_by, paired, schema_step_faults
 from tasks.growth.structure import fitted, written
 from tasks.step import Context
 
@@ -58,10 +58,10 @@ class Answer(CompletingStep):
         """A pair's columns, and the fields that had to be emptied where there is a schema."""
         return super().columns_after(before) | (frozenset({"emptied"}) if self.schema_ is not None else frozenset())
 
-    def expects(self, rows: Sequence[Row]) -> Sequence[tuple[str, float]]:
+    def expects(self, rows: Sequence[Row], context: Context) -> Sequence[Call]:
         """An answer of some length."""
-        del rows
-        return [(self.model, 200)]
+        del rows, context
+        return [Call(self.model, 200)]
 
     async def finish(self, row: Row, ask: Ask, context: Context) -> Row:
         """Answer an input that has no output yet."""

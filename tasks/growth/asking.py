@@ -9,7 +9,7 @@ from tasks.clients.llm import FILTERED, NO_ROOM, REFUSED, Attempts, Endpoint
 from tasks.clients.model import Answer, Model, Request
 from tasks.growth.budget import Leave, Purse
 from tasks.growth.ledger import Ledger, request_key
-from tasks.growth.reading import Refused, Unpaid, once_more, traced
+from tasks.growth.reading import REPEATED, Refused, Unpaid, once_more, traced
 
 T = TypeVar("T")
 Read = Callable[[Answer, bool], T]
@@ -99,7 +99,7 @@ class Asking:
                 return read(_good(answer), "told" in tried)
             except Refused as refused:
                 again = None if refused.again in tried else once_more(request, answer, refused, endpoint.model.context)
-                if fresh and not answer.failure and (refused.again or str(refused) == FILTERED):
+                if fresh and not answer.failure and (refused.again or str(refused) in (FILTERED, *REPEATED)):
                     self._misread[str(refused)] += 1
                 if again is None:
                     refused.trace = traced(request, answer) if _is_failure(refused, answer) else []

@@ -5,12 +5,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from tasks.clients.model import Request, weight_of
 from tasks.frames import Kind
 from tasks.growth.asking import Ask
 from tasks.growth.judging import FORM, VERDICT, verdict
 from tasks.growth.prompting import request, unrepeated
 from tasks.growth.reading import Refused, whole
-from tasks.growth.strategy import CompletingStep, Row, made_by, paired
+from tasks.growth.strategy import Call, CompletingStep, Row, made_by, paired
 from tasks.step import Context
 
 MAX_CHARS = 12_000
@@ -40,10 +41,15 @@ class Backtranslate(CompletingStep):
     curate: Annotated[float, Field(ge=0, le=5)] = 0.0
     """The least score of a pair that is kept, from 1 to 5; 0 asks for no scores."""
 
-    def expects(self, rows: Sequence[Row]) -> Sequence[tuple[str, float]]:
+    def expects(self, rows: Sequence[Row], context: Context) -> Sequence[Call]:
         """A request, and a verdict with curation."""
-        del rows
-        return [(self.model, 60)] * (2 if self.curate else 1)
+        curating = [weight_of(self._curating("", row["text"][:MAX_CHARS], context)) + 60 for row in rows if self.curate]
+        return [Call(self.model, 60), *([Call(self.model, 40, sum(curating) / max(len(curating), 1))] if self.curate else [])]
+
+    def _curating(self, asked: str, text: str, context: Context) -> Request:
+        """Ask whether a text answers a request."""
+        told = f"{self.instructions(context, 'curate')}\n\n{FORM}"
+        return request(told, {"request": asked, "answer": text}, {"max_tokens": self.max_tokens, "temperature": 0.0}, schema=VERDICT)
 
     async def finish(self, row: Row, ask: Ask, context: Context) -> Row:
         """Ask for the input of a text, and whether the text answers it."""
@@ -53,9 +59,7 @@ class Backtranslate(CompletingStep):
         if asked.strip() == row["text"].strip():
             raise Refused("echo")
         if self.curate:
-            curating = f"{self.instructions(context, 'curate')}\n\n{FORM}"
-            parameters = {"max_tokens": self.max_tokens, "temperature": 0.0}
-            score, _ = await ask(request(curating, {"request": asked, "answer": text}, parameters, schema=VERDICT), verdict)
+            score, _ = await ask(self._curating(asked, text, context), verdict)
             if score < self.curate:
                 raise Refused("curated away")
         return paired(row, input=asked, output=row["text"], generator=made_by(self), imputed=["input"])

@@ -67,6 +67,8 @@ async def complete(step: CompletingStep, rows: Sequence[Row], asking: Asker, con
             grown.leave(row["id"], found, kept=kept)
     if asking.unpaid:
         grown.partial = NO_ROOM
+    elif (failed := Counter(str(found) for found in made if isinstance(found, Refused) and found.trace)).total() == len(made) > 0:
+        grown.partial = f"not one row was answered ({', '.join(f'{kind} {count:,}' for kind, count in sorted(failed.items()))})"
     elif grown.passing:
         told = ", ".join(f"{kind} {count:,}" for kind, count in sorted(grown.passing.items()))
         grown.partial = f"{grown.passing.total():,} rows without an answer ({told}); run again, and only they are asked for"

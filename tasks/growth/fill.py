@@ -14,7 +14,7 @@ from tasks.growth.asking import Ask, Asker, together
 from tasks.growth.prompting import formed, request, unrepeated
 from tasks.growth.reading import Refused, Unpaid, json_in, whole
 from tasks.growth.splicing import spliced
-from tasks.growth.strategy import CompletingStep, Row, before, made_by, schema_step_faults
+from tasks.growth.strategy import Call, CompletingStep, Row, before, made_by, schema_step_faults
 from tasks.growth.structure import fitted, shared, written
 from tasks.step import Context, Names
 from tasks.store.keys import draw
@@ -77,10 +77,11 @@ class Fill(CompletingStep):
         """Those before, and the names of fields that stay empty."""
         return super().columns_after(before) | {"emptied"}
 
-    def expects(self, rows: Sequence[Row]) -> Sequence[tuple[str, float]]:
+    def expects(self, rows: Sequence[Row], context: Context) -> Sequence[Call]:
         """A few for each field that is empty."""
         empty = [sum(value is None for value in self._values(row, readable=False).values()) for row in rows]
-        return [(self.model, 10 + 12 * sum(empty) / max(sum(count > 0 for count in empty), 1))]
+        del context
+        return [Call(self.model, 10 + 12 * sum(empty) / max(sum(count > 0 for count in empty), 1))]
 
     async def finish(self, row: Row, ask: Ask, context: Context) -> Row:
         """Fill what is null."""

@@ -5,14 +5,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tasks.clients.model import likely
+from tasks.clients.model import likely, weight_of
 from tasks.errors import Fault
 from tasks.frames import Kind
 from tasks.growth.asking import Ask
 from tasks.growth.judging import judged, rubric_digest, rubric_faults, rubric_file, verdict
 from tasks.growth.prompting import request, unrepeated
 from tasks.growth.reading import Refused, whole
-from tasks.growth.strategy import UNANSWERED, CompletingStep, Row, before
+from tasks.growth.strategy import UNANSWERED, Call, CompletingStep, Row, before
 from tasks.step import Context, Names
 from tasks.store.keys import draw
 
@@ -80,11 +80,12 @@ class Preference(CompletingStep):
         """An empty prompt, an empty rubric."""
         return [*super().faults_in(files), *(rubric_faults("rubric", files["rubric"]) if "rubric" in files else ())]
 
-    def expects(self, rows: Sequence[Row]) -> Sequence[tuple[str, float]]:
+    def expects(self, rows: Sequence[Row], context: Context) -> Sequence[Call]:
         """A worse output, about as long as the one that is there, and a short verdict on each."""
-        texts = [likely(str(row["output"] or "")) for row in rows]
-        judge = (self.judge or self.model, 40)
-        return [(self.model, sum(texts) / max(len(texts), 1)), judge, judge]
+        count = max(len(rows), 1)
+        asked = [weight_of(judged(self.rubric, context.files.get("rubric", ""), row)) for row in rows]
+        judge = Call(self.judge or self.model, 40, sum(asked) / count)
+        return [Call(self.model, sum(likely(str(row["output"] or "")) for row in rows) / count), judge, judge]
 
     async def finish(self, row: Row, ask: Ask, context: Context) -> Row:
         """Write a worse output, and have both judged."""

@@ -15,6 +15,8 @@ from tasks.growth.fences import fenced
 
 TRACED = 4000
 """Characters of a text that a trace keeps."""
+REPEATED = ("canary", "echo")
+"""Why an answer is refused that repeats what the model was told."""
 SHOWN = 16_000
 """Characters of an answer that could not be read which are shown to the model again."""
 MOST_MENDED, DEEPEST_MENDED = 20_000, 64
@@ -97,7 +99,16 @@ def _breaks_off(text: str) -> bool:
     if strings and not strings[-1]["shut"]:
         return not re.fullmatch(r'"\s*[\]}][\s\]}]*', strings[-1][0])
     bare = STRING.sub('"', bare)
-    return bare.count("{") > bare.count("}") and bare[-1] not in '"]}'
+    left = _left_open(bare)
+    return bool(left) and (bare[-1] not in '"]}' or (left[-1] == "{" and re.search(r'[{,]\s*"$', bare) is not None))
+
+
+def _left_open(bare: str) -> str:
+    """Give the brackets of a text without strings that nothing closes."""
+    left = ""
+    for bracket in re.findall(r"[\[\]{}]", bare):
+        left = left[:-1] if bracket in "]}" else left + bracket
+    return left
 
 
 def _mended(text: str) -> Any:

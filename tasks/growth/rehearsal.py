@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from tasks.clients.model import SHARE, Answer, Model, Request, bulk
+from tasks.clients.model import SHARE, Answer, Model, Request, weight_of
 from tasks.growth.asking import COSTS, Read
 from tasks.growth.engine import Grown, complete
 from tasks.growth.growing import GrowingStep
 from tasks.growth.herd import grow, room_for
+from tasks.growth.judging import judged
 from tasks.growth.ledger import Ledger, request_key
 from tasks.growth.reading import Refused, Unpaid, once_more
-from tasks.growth.strategy import CompletingStep, ModelStep, Row
+from tasks.growth.strategy import Call, CompletingStep, ModelStep, Row
 from tasks.step import Context
 
 T = TypeVar("T")
@@ -81,6 +82,15 @@ class Typical(NamedTuple):
     seconds: float
 
 
+class Load(NamedTuple):
+    """So many calls to a model: what a question weighs (0: as those that are missing do), and the tokens of an answer."""
+
+    model: str
+    calls: float
+    weight: float
+    output: float
+
+
 class Rehearsal:
     """Stands where an `Asking` would: answers from the ledger, and counts what it lacks."""
 
@@ -115,7 +125,7 @@ class Rehearsal:
             answer = self._ledger.get(key) if self._ledger else None
             if answer is None:
                 raise self._lacks(key, name, request)
-            self.known.append(Known(name, answer, bulk(request.messages).weight))
+            self.known.append(Known(name, answer, weight_of(request)))
             try:
                 return read(answer, "told" in tried)
             except Refused as refused:
@@ -133,17 +143,21 @@ class Rehearsal:
         self.unpaid = True
         return Unpaid()
 
-    def asked(self, name: str, expected: float) -> "Typical":
-        """Give what a call to a model takes: as those did that were answered, or else as expected."""
-        known = [held for held in self.known if held.name == name]
+    def typical(self, load: "Load") -> "Typical":
+        """Give what one of some calls takes: as those to the same model did that were answered, or else as expected."""
+        known = [held for held in self.known if held.name == load.model]
         tells = len(known) >= ENOUGH
         share = max(sum(held.answer.input_tokens for held in known) / max(sum(held.weight for held in known), 1), 0.01) if tells else SHARE
-        missing = [bulk(request.messages).weight for each, request in self.missing if each == name]
-        weights = missing or [held.weight for held in known] or [bulk(request.messages).weight for _, request in self.missing]
-        output = sum(held.answer.output_tokens for held in known) / len(known) if tells else expected
+        output = sum(held.answer.output_tokens for held in known) / len(known) if tells else load.output
         timed = [held.answer.seconds for held in known if held.answer.seconds]
         seconds = sum(timed) / len(timed) if len(timed) >= ENOUGH else SECONDS + output / TOKENS_A_SECOND
-        return Typical(share * sum(weights) / max(len(weights), 1), output, seconds)
+        return Typical(share * (load.weight or self.weight(load.model)), output, seconds)
+
+    def weight(self, name: str) -> float:
+        """Give what a question to a model weighs: of those that are missing, or else of those that were answered."""
+        missing = [weight_of(request) for each, request in self.missing if each == name]
+        weights = missing or [held.weight for held in self.known if held.name == name]
+        return sum(weights) / max(len(weights), 1)
 
 
 async def rehearsed(step: ModelStep, rows: Sequence[Row], asking: Rehearsal, context: Context) -> Grown:
@@ -167,44 +181,48 @@ async def rehearse(step: ModelStep, rows: Sequence[Row], asking: Rehearsal, cont
     """Estimate what a step would ask of these rows, and of so many that are still to come from steps before it."""
     grown = await rehearsed(step, rows, asking, context)
     if isinstance(step, GrowingStep):
-        return _growing(step, grown, asking, allowed=room_for(step, rows))
+        return _growing(step, rows, grown, asking, context)
     assert isinstance(step, CompletingStep)
-    expected = step.expects(rows)
-    calls = _calls(expected, grown, asking)
-    low = calls.total() + coming * len(expected) / SPREAD
-    calls.update(name for name, _ in expected for _ in range(coming))
-    return _estimate(step, asking, Span(low, calls.total()), calls, expected, SPREAD)
+    expected = step.expects(rows, context)
+    loads = _loads(expected, grown, asking)
+    low = sum(load.calls for load in loads) + coming * len(expected) / SPREAD
+    loads += [Load(call.model, coming, call.weight, call.output) for call in expected]
+    return _estimate(step, asking, Span(low, sum(load.calls for load in loads)), loads, SPREAD)
 
 
-def _calls(expected: Sequence[tuple[str, float]], grown: Grown, asking: Rehearsal) -> Counter[str]:
-    """Count the calls that rows still need, by model: of those that stopped at one that is missing, the ones that follow too."""
+def _loads(expected: Sequence[Call], grown: Grown, asking: Rehearsal) -> list[Load]:
+    """Give the calls that rows still need: those that are missing, and of rows that stopped at one the calls that follow it too."""
     finished = len(grown.rows) - grown.unanswered.total()
     stopped = sum(reason == grown.partial for _, reason in grown.dropped) + grown.unanswered[grown.partial]
     following = stopped * (len(expected) - 1)
     begun = min(max(len(asking.known) - finished * len(expected), 0), following)
-    calls = Counter(name for name, _ in asking.missing)
-    for place, (name, _) in enumerate(expected[1:]):
-        calls[name] += (following - begun + place) // (len(expected) - 1)
-    return calls
+    outputs = {call.model: call.output for call in reversed(expected)}
+    loads = [Load(name, count, 0.0, outputs[name]) for name, count in Counter(name for name, _ in asking.missing).items()]
+    return loads + [
+        Load(call.model, (following - begun + place) // (len(expected) - 1), call.weight, call.output)
+        for place, call in enumerate(expected[1:])
+    ]
 
 
-def _growing(step: GrowingStep, grown: Grown, asking: Rehearsal, allowed: int) -> Estimate:
+def _growing(step: GrowingStep, rows: Sequence[Row], grown: Grown, asking: Rehearsal, context: Context) -> Estimate:
     """Estimate by what the rows cost that are there; without them, by what is usual.
 
     Growing that has ended for another reason than an answer that is missing asks for nothing more.
     """
     accepted = len(grown.rows)
     tells = accepted >= ENOUGH
-    judge = [(step.accept.judge.model, JUDGED)] if step.accept.judge else []
-    each: dict[str, float] = dict.fromkeys(step.models(), 0.0)
+    missing = missing_rows(step, rows, grown, asking)
+    a_row = dict.fromkeys(step.models(), 0.0)
     for name, count in [(held.name, 1 / accepted) for held in asking.known] if tells else _usual(step):
-        each[name] += count
-    a_row = sum(each.values())
-    missing = max(min(step.rows, allowed) - accepted, 0) if asking.unpaid else 0
+        a_row[name] += count
     spread = SPREAD if tells else BLIND_SPREAD
-    calls = Span(max(missing * a_row / spread, math.ceil(missing / step.each) if tells else 0), missing * a_row * spread)
-    likely = {name: missing * count for name, count in each.items()}
-    return _estimate(step, asking, calls, likely, [(step.model, OUTPUT_TOKENS * step.each), *judge], spread)
+    total = missing * sum(a_row.values())
+    calls = Span(max(total / spread, math.ceil(missing / step.each) if tells else 0), total * spread)
+    judge = step.accept.judge
+    verdicts = weight_of(judged(judge.rubric, context.files.get("rubric", ""), rows[0])) if judge and rows else 0.0
+    told = {step.model: (0.0, OUTPUT_TOKENS * step.each), **({judge.model: (verdicts, JUDGED)} if judge else {})}
+    loads = [Load(name, missing * count, *told[name]) for name, count in a_row.items()]
+    return _estimate(step, asking, calls, loads, spread)
 
 
 def _usual(step: GrowingStep) -> list[tuple[str, float]]:
@@ -212,18 +230,18 @@ def _usual(step: GrowingStep) -> list[tuple[str, float]]:
     return [(step.model, CALLS_A_ROW / step.each), *([(step.accept.judge.model, 1.0)] if step.accept.judge else [])]
 
 
-def _estimate(
-    step: ModelStep, asking: Rehearsal, calls: Span, likely: Mapping[str, float], expected: Sequence[tuple[str, float]], spread: float
-) -> Estimate:
-    """Add up what the likely calls to each model take; a step's calls share its concurrency, each model has a pace of its own."""
+def _estimate(step: ModelStep, asking: Rehearsal, calls: Span, loads: Sequence[Load], spread: float) -> Estimate:
+    """Add up what the likely calls take; a step's calls share its concurrency, each model has a pace of its own."""
     tokens = usd = seconds = 0.0
-    waits = [0.0]
-    for name, count in likely.items():
-        model, told = asking.model(name), [output for each, output in expected if each == name]
-        typical = asking.asked(name, min(sum(told) / max(len(told), 1), step.max_tokens))
-        tokens += count * (typical.input + typical.output)
-        usd += model.usd(count * typical.input, count * typical.output)
-        seconds += count * typical.seconds / step.concurrency
-        waits.append(model.least_seconds(count, count * (typical.input + typical.output)))
+    of_model: dict[str, tuple[float, float]] = {}
+    for load in loads:
+        each = asking.typical(load._replace(output=min(load.output, step.max_tokens)))
+        taken = load.calls * (each.input + each.output)
+        tokens += taken
+        usd += asking.model(load.model).usd(load.calls * each.input, load.calls * each.output)
+        seconds += load.calls * each.seconds / step.concurrency
+        counted, before = of_model.get(load.model, (0.0, 0.0))
+        of_model[load.model] = counted + load.calls, before + taken
+    paced = max((asking.model(name).least_seconds(*held) for name, held in of_model.items()), default=0.0)
     rounded = Span(math.floor(calls.low), math.ceil(calls.high))
-    return Estimate(len(asking.known), rounded, span(tokens, spread), span(usd, spread), span(max(seconds, *waits), spread))
+    return Estimate(len(asking.known), rounded, span(tokens, spread), span(usd, spread), span(max(seconds, paced), spread))

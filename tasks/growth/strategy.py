@@ -1,7 +1,7 @@
 """What steps that ask a model share: their settings, and what becomes of a row."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
@@ -17,6 +17,14 @@ from tasks.store.keys import digest
 Row = dict[str, Any]
 UNANSWERED = "no output"
 """Why a pair is not judged, and nothing worse is written beside it."""
+
+
+class Call(NamedTuple):
+    """A call that a row takes: its model, about how many tokens its answer has, and, if it follows another, what its question weighs."""
+
+    model: str
+    output: float
+    weight: float = 0.0
 
 
 class ModelStep(Step):
@@ -107,10 +115,10 @@ class CompletingStep(ModelStep):
         """Whether a row that the model did not complete, or must not see, goes on as it was; otherwise it is dropped, by name."""
         return False
 
-    def expects(self, rows: Sequence[Row]) -> Sequence[tuple[str, float]]:
-        """Give the calls that a row takes: the names of their models, and about how many tokens the answers have."""
-        del rows
-        return [(self.model, 60)]
+    def expects(self, rows: Sequence[Row], context: Context) -> Sequence[Call]:
+        """Give the calls that a row takes, on average."""
+        del rows, context
+        return [Call(self.model, 60)]
 
     async def conclude(self, rows: Sequence[Row], made: Sequence[Row], asking: Asker, context: Context) -> dict[str, Any]:
         """Give what the report should hold besides: `warned`, a list of sentences, or data of the step's own."""

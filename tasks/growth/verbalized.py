@@ -41,7 +41,7 @@ class Verbalized(GrowingStep):
     answers: Annotated[int, Field(ge=2, le=20)] = 5
     """Pairs of one call."""
     tail: Annotated[float, Field(gt=0, le=1)] = 0.10
-    """Pairs are kept whose probability is below this."""
+    """Pairs are kept whose probability is below this. The model is told it, as in the paper, so another value asks anew."""
 
     @property
     def each(self) -> int:

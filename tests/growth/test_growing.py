@@ -144,6 +144,8 @@ def test_what_was_cut_off_gets_more_room_and_what_was_broken_is_told_once(seeds:
         '{"input": "a", "output": "she said \\"',
         '{"input": "a", "output": "',
         '{"score": 0.',
+        '{"reason": "so", "score"',
+        '{"reason": "so", "score":',
         '{"good": tr',
         "{'input': 'a', 'output': 'it is",
         '```json\n{"input": "a", "output": "b c\n```',

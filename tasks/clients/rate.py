@@ -88,6 +88,8 @@ class Rate:
             self._first_at = min(self._first_at, now)
             if self._number == 0:
                 self._began = self._next_at = now
+                if self._known and self._shut == 0:
+                    self._next_at += 2 * gap  # the first call opens a connection, and comes late
             self._next_at = max(self._next_at, now - self._made_up * gap) + gap
             self._number += 1
             self._under_way.add(self._number)

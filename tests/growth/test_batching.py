@@ -157,3 +157,27 @@ def test_a_file_for_vllm_run_batch_goes_out_and_its_answers_come_back(tmp_path: 
         (tmp_path / "empty.jsonl").write_text(json.dumps(told[-1]))
         assert main(["import", str(recipe), str(tmp_path / "empty.jsonl")]) == 1
         assert main(["import", str(recipe), str(tmp_path / "absent.jsonl")]) == 2
+
+
+def test_every_line_of_a_file_is_a_call_as_the_api_knows_it(tmp_path: Path) -> None:
+    from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+    from pydantic import TypeAdapter
+
+    (tmp_path / "seeds.jsonl").write_text("\n".join(json.dumps({"input": prose(n, 1), "output": '{"a": 1}'}) for n in range(9)))
+    (tmp_path / "r.yaml").write_text("""
+name: r
+models: {w: {model: m, url: "http://127.0.0.1:9/v1"}}
+steps:
+  seeds: {use: seeds, path: seeds.jsonl}
+  grown: {use: self-instruct, model: w, rows: 3, schema: {type: object, properties: {a: {type: integer}}}, budget: {tokens: 100000}}
+  dataset: {use: write, from: grown}
+""")
+    assert main(["export", str(tmp_path / "r.yaml"), str(tmp_path / "asked.jsonl")]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "asked.jsonl").read_text().splitlines()]
+    assert len(lines) >= 3
+    adapter = TypeAdapter(CompletionCreateParamsNonStreaming)
+    names = set(CompletionCreateParamsNonStreaming.__required_keys__ | CompletionCreateParamsNonStreaming.__optional_keys__)
+    for line in lines:
+        assert {"response_format", "presence_penalty", "top_p"} < set(line["body"]) <= names
+        adapter.validate_python(line["body"])
+    assert len({line["custom_id"] for line in lines}) == len(lines)

@@ -71,6 +71,13 @@ class _Before:
 
     results: dict[str, Result]
     coming: int
+    waiting: int
+    """Rows among them that are as they were, and will be completed."""
+
+    def tells(self, rows: Sequence[Row]) -> bool:
+        """Tell whether these rows say what a step behind will be asked: some are there, and none waits for its output."""
+        unwritten = self.waiting and any(row.get("output", "") is None for row in rows)
+        return not unwritten and (bool(rows) or not self.coming)
 
 
 def _before(plan: Plan, site: Site, asking: Stage, execute: Execute) -> _Before | None:
@@ -78,16 +85,17 @@ def _before(plan: Plan, site: Site, asking: Stage, execute: Execute) -> _Before 
 
     None where that would need the network or much time.
     """
-    coming = 0
+    coming = waiting = 0
 
     def at_home(stage: Stage, jobs: Sequence[Job]) -> list[Done]:
-        nonlocal coming
+        nonlocal coming, waiting
         if any(job.kind in ASKING and job.kind != "model" for job in jobs):
             raise Unknown(stage.name)
         if stage.kind != "model":
             return execute(stage, jobs)
         dones = execute(stage, [replace(job, extra={**job.extra, "rehearsed": True}) for job in jobs])
         coming += sum(done.report["missing"] for done in dones)
+        waiting += sum(done.report["waiting"] for done in dones)
         return dones
 
     names = _ancestors(plan, asking)
@@ -95,7 +103,7 @@ def _before(plan: Plan, site: Site, asking: Stage, execute: Execute) -> _Before 
     if not all(_is_at_hand(plan, site, held) for held in stages):
         return None
     try:
-        return _Before(walk(replace(plan, stages=stages), at_home, site), coming)
+        return _Before(walk(replace(plan, stages=stages), at_home, site), coming, waiting)
     except (Unknown, DartboardError):
         return None
 
@@ -125,13 +133,13 @@ def _is_at_hand(plan: Plan, site: Site, stage: Stage) -> bool:
 
 
 def _rehearsed(plan: Plan, site: Site, stage: Stage, before: _Before) -> Rehearsed | None:
-    """Rehearse a stage; None where none of its rows is there yet."""
+    """Rehearse a stage; None where none of its rows is there yet, or some wait for their output."""
     (name,) = stage.steps
     step = plan.step(name)
     assert isinstance(step, ModelStep)
     shards = Scene(plan, site, before.results).shards(stage)
     rows: list[Row] = [row for shard in shards for frame in read(site.work, shard) for row in frame.drop("row").to_dicts()]
-    if not rows and before.coming:
+    if not before.tells(rows):
         return None
     every = 1 if isinstance(step, GrowingStep) else -(-len(rows) // MOST_ROWS)
     place = Place.at(site.ledger)

@@ -54,6 +54,8 @@ def _rows(place: Place, version: str, name: str) -> Iterator[Row]:
         with place.local_copy(f"{version}/provenance/{base}.parquet") as path:
             origins = pl.read_parquet(path)
     laid_out = "id" not in frame.columns
+    if not laid_out and "output" not in frame.columns:
+        raise usage("holds no pairs", "Review datasets of pairs.", value=name)
     for record, origin in zip(frame.iter_rows(named=True), origins.iter_rows(named=True), strict=True):
         try:
             pair = pairs_of(record, "last").pairs[-1] if laid_out else record

@@ -77,7 +77,7 @@ def _cell(value: Any) -> str:
 
 
 def _needs_quote(text: str) -> bool:
-    return text.startswith((*FORMULA, "'")) or NUMBER.fullmatch(text) is not None
+    return text.startswith((*FORMULA, "'")) or NUMBER.fullmatch(text) is not None or text.casefold() in ("true", "false")
 
 
 def _unquoted(text: str) -> str:

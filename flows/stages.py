@@ -246,8 +246,7 @@ def flow(
     try:
         options = overrides.options(out, limit, runner)
         plan, site, place = prepared(recipe, options)
-        _unlock(plan)
-        with _registered(options) as name:
+        with _unlocked(plan), _registered(options) as name:
             dataset = carried_out(plan, site, place, Tasks(plan, site, name), Told(plan, _watch.get()))
     except DartboardError as error:
         return Failed(message=str(error), data=error)
@@ -256,14 +255,21 @@ def flow(
     return Completed(name="Partial" if partial else None, message="; ".join(partial) or dataset.url, data=dataset)
 
 
-def _unlock(plan: Plan) -> None:
+@contextmanager
+def _unlocked(plan: Plan) -> Iterator[None]:
     """Take keys of models that the environment lacks from Prefect's Secret blocks, whose names have small letters and dashes.
 
-    They are put into the environment of this process, and nowhere else.
+    They stand in the environment of the run as long as it lasts.
     """
-    for key in {model.key for model in plan.recipe.models.values() if model.key} - set(os.environ):
+    lacking = {model.key for model in plan.recipe.models.values() if model.key} - set(os.environ)
+    for key in lacking:
         with suppress(ValueError):  # there is no such block: the endpoint will say what is missing
             os.environ[key] = str(Secret.load(_key_of(key)).get())  # type: ignore[union-attr]  # loaded at once outside of an event loop
+    try:
+        yield
+    finally:
+        for key in lacking:
+            os.environ.pop(key, None)
 
 
 @contextmanager

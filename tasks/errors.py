@@ -66,7 +66,7 @@ class Fault:
 
 def _harmless(value: str) -> str:
     """Take out of an address what may let somebody in."""
-    return re.sub(r"([?#])[^\s\"]*=[^\s\"]*", r"\1…", re.sub(r"://[^/\s\"]*@", "://…@", value)) if "://" in value else value
+    return re.sub(r"([?#])[^\s\"]+", r"\1…", re.sub(r"://[^\s\"]*@", "://…@", value)) if "://" in value else value
 
 
 class RecipeError(DartboardError):

@@ -305,7 +305,7 @@ MUTANTS = (
         "tests/growth/test_completing.py::test_backtranslation_curates_itself",
     ),
     Mutant(
-        "the gate waits for nobody", "tasks/clients/llm.py", "turn = await rate.turn(tokens)", "turn: Any = rate.take(1e12, tokens)",
+        "the gate waits for nobody", "tasks/clients/llm.py", "turn = await rate.turn(tokens, lambda: bool(self._closed))", "turn: Any = rate.take(1e12, tokens)",
         "tests/growth/test_growing.py::test_no_call_is_made_while_the_gate_is_shut",
     ),
     Mutant(
@@ -549,7 +549,7 @@ MUTANTS = (
         "tests/growth/test_rules.py::test_an_object_that_breaks_a_rule_of_the_whole_is_refused",
     ),
     Mutant(
-        "an endpoint that asks for a day is asked again", "tasks/clients/llm.py", "            if self._closed:\n                rate.answer", "            if False:\n                rate.answer",
+        "an endpoint that asks for a day is asked again", "tasks/clients/llm.py", "lambda: bool(self._closed)", "lambda: False",
         "tests/clients/test_told.py::test_an_endpoint_that_asks_to_wait_for_a_day_is_left_alone",
     ),
     Mutant(

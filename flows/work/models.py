@@ -37,7 +37,8 @@ def ask_model(job: Job, steps: list[Step]) -> Done:
     rows = [row for shard in job.shards for frame in read(work, shard) for row in frame.drop("row").to_dicts()]
     rehearsed = bool(job.extra.get("rehearsed"))
     grown, report = asyncio.run((_rehearse if rehearsed else _ask)(step, rows, job))
-    key = digest(job.key, [row["id"] for row in grown.rows], grown.dropped) if grown.partial or rehearsed else job.key
+    known = job.key if not grown.partial else digest(job.key, [row["id"] for row in grown.rows], grown.dropped)
+    key = known if not rehearsed else digest(known, "rehearsed", grown.rows)
     with spool_folder() as folder:
         files = {path.name: (path, info) for path, info in _spooled(folder, grown, _columns(job))}
         return commit(work, key, files, _counts(step, rows, grown) | dict(report))
@@ -87,7 +88,7 @@ async def _ask(step: ModelStep, rows: list[Row], job: Job) -> tuple[Grown, dict[
 
 
 async def _rehearse(step: ModelStep, rows: list[Row], job: Job) -> tuple[Grown, dict[str, Any]]:
-    """Answer from the ledger alone; `missing` tells how many rows a build would still have."""
+    """Answer from the ledger alone; `missing` tells how many rows are still to come, `waiting` how many go on as they were for now."""
     models = {name: Model.model_validate(plain) for name, plain in job.extra["models"].items()}
     place = Place.at(job.extra["ledger"])
     ledger = Ledger(place) if not place.local or place.names("") else None
@@ -97,7 +98,10 @@ async def _rehearse(step: ModelStep, rows: list[Row], job: Job) -> tuple[Grown, 
     finally:
         if ledger:
             ledger.close()
-    return grown, dict(grown.report(asking)) | {"missing": missing_rows(step, rows, grown, asking)}
+    return grown, dict(grown.report(asking)) | {
+        "missing": missing_rows(step, rows, grown, asking),
+        "waiting": grown.unanswered[grown.partial],
+    }
 
 
 def _counts(step: ModelStep, rows: Sequence[Row], grown: Grown) -> dict[str, Any]:

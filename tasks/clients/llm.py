@@ -165,9 +165,8 @@ class Endpoint:
         attempt, rate = 0, self.model.rate
         broken: tuple[type[Exception], ...] = (openai.APIError, Reworded, *_transport(), TimeoutError, ValueError)
         while True:
-            turn = await rate.turn(tokens)
-            if self._closed:
-                rate.answer(turn, time.monotonic())
+            turn = await rate.turn(tokens, lambda: bool(self._closed))
+            if turn is None:
                 return Answer(failure=self._closed)
             sent = time.monotonic()
             try:

@@ -1,5 +1,6 @@
 """Models behind OpenAI-compatible endpoints: their settings, what they are asked, and what they answer."""
 
+import math
 import os
 import re
 import string
@@ -28,7 +29,7 @@ def _web_address(url: str) -> str:
     if not re.match(r"https?://", url):
         raise ValueError("must begin with http:// or https://")
     parts = urlsplit(url)
-    if "@" in parts.netloc or parts.query or parts.fragment:
+    if "@" in url or parts.query or parts.fragment:
         raise ValueError("must hold no name, password or query: whatever lets you in comes from the variable that `key` names")
     return url
 
@@ -104,6 +105,10 @@ class Model(Settings):
     def usd(self, input_tokens: float, output_tokens: float) -> float:
         """Give the price of so many tokens in dollars; 0 without a price."""
         return (input_tokens * self.price.input + output_tokens * self.price.output) / 1e6 if self.price else 0.0
+
+    def room(self, answer: "Answer") -> float:
+        """Give the tokens that the context window leaves for another answer to the same question; no limit where that is not known."""
+        return self.context - answer.input_tokens - self.thinking if self.context and answer.told else math.inf
 
     def least_seconds(self, calls: float, tokens: float) -> float:
         """Give how long so many calls, of so many tokens together, take at the pace that the recipe tells; 0 where it tells none."""

@@ -10,6 +10,7 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 SPARE = 0.94
@@ -22,6 +23,8 @@ SLOWER = 0.7
 """By this a rate falls with each further refusal; one that was told does not the first time, when no lost gap is made up for any more."""
 SURE_SECONDS = 60.0
 """What came through by sending and waiting as told is sure for so long; no lower rate is kept, since some refusals have other causes."""
+CONNECTING_SECONDS = 0.2
+"""What a connection may take to open."""
 STEP, STEADY_SECONDS = 0.25, 10.0
 """After so many seconds without a refusal so much more is tried; refused, it is taken back, and the next try is half as bold."""
 FEW, BOLD = 8, 1.0
@@ -34,6 +37,8 @@ PLAIN, PROVED_SECONDS = 0.75, 10.0
 """A refusal is doubted where fewer calls than that share came through of late, of the most in one second of the last ten."""
 SEEN_SECONDS = 3.0
 """What came through is counted over so long, whatever was refused in between."""
+PATIENCE_SECONDS = 1.0
+"""How often a call that waits looks whether it is still wanted."""
 RETRY_SECONDS, LEAST_SECONDS, MOST_RETRY_SECONDS = 1.0, 0.1, 60.0
 """The wait after a refusal that names none, and the shortest; doubled by each time that not one call was answered since the last."""
 
@@ -89,7 +94,7 @@ class Rate:
             if self._number == 0:
                 self._began = self._next_at = now
                 if self._known and self._shut == 0:
-                    self._next_at += 2 * gap  # the first call opens a connection, and comes late
+                    self._next_at += min(2 * gap, CONNECTING_SECONDS)  # the first call opens a connection, and comes late
             self._next_at = max(self._next_at, now - self._made_up * gap) + gap
             self._number += 1
             self._under_way.add(self._number)
@@ -99,7 +104,7 @@ class Rate:
         if self.per_second is None or now < self._try_at:
             return
         faster = (1 + self._step) * self.per_second
-        self.per_second, self._tried = min(faster, self._known) if self._known else faster, True
+        self.per_second, self._tried = self._as_told(faster), True
         self._try_at = now + self._steady_seconds()
 
     def _steady_seconds(self) -> float:
@@ -158,8 +163,12 @@ class Rate:
             proved = self._proved(now)
             self._doubted = max(self.per_second, SPARE * proved) if lately < PLAIN * proved else None
             self.per_second = min(most, SLOWER * self.per_second)
-        self.per_second = max(self.per_second, self._least())
+        self.per_second = self._as_told(max(self.per_second, self._least()))
         self._tried = False
+
+    def _as_told(self, rate: float) -> float:
+        """Give a rate that is no higher than what the recipe tells."""
+        return min(rate, self._known) if self._known else rate
 
     def _proved(self, now: float) -> float:
         """Give the most answers within a second of late."""
@@ -185,15 +194,18 @@ class Rate:
             if self._doubted is not None and turn.shut == self._shut - 1 and turn.number > self._first:
                 self._later += 1
                 if self._later == WITNESSES:
-                    self.per_second, self._doubted = self._doubted if self._doubted < math.inf else None, None
+                    self.per_second, self._doubted = self._as_told(self._doubted) if self._doubted < math.inf else None, None
             if turn.shut == self._shut:
                 self._under_way.discard(turn.number)
 
-    async def turn(self, tokens: int = 0) -> Turn:
-        """Wait for the next turn and take it."""
-        while not isinstance(turn := self.take(time.monotonic(), tokens), Turn):  # noqa: ASYNC110  a time is waited for, not an event
-            await asyncio.sleep(turn)
-        return turn
+    async def turn(self, tokens: int = 0, given_up: Callable[[], bool] = lambda: False) -> Turn | None:
+        """Wait for the next turn and take it; None where nobody wants it any more."""
+        while not given_up():
+            turn = self.take(time.monotonic(), tokens)
+            if isinstance(turn, Turn):
+                return turn
+            await asyncio.sleep(min(turn, PATIENCE_SECONDS))
+        return None
 
 
 @functools.cache

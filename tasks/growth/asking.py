@@ -98,7 +98,7 @@ class Asking:
             try:
                 return read(_good(answer), "told" in tried)
             except Refused as refused:
-                again = None if refused.again in tried else once_more(request, answer, refused, endpoint.model.context)
+                again = None if refused.again in tried else once_more(request, answer, refused, endpoint.model.room(answer))
                 if fresh and not answer.failure and (refused.again or str(refused) in (FILTERED, *REPEATED)):
                     self._misread[str(refused)] += 1
                 if again is None:

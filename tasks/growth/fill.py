@@ -157,7 +157,8 @@ class Fill(CompletingStep):
     ) -> tuple[dict[str, Any], list[str]]:
         """Ask for missing values; give those found, and the names of those that stay empty."""
         hidden = {self.record} if self.record else set(missing)
-        shown = before(row) | {name: row.get(name) for name in self.show if name not in hidden and row.get(name)}
+        about = before(row) | {name: row.get(name) for name in self.show}
+        shown = {name: value for name, value in about.items() if name not in hidden and value}
         known = {name: value for name, value in values.items() if value is not None}
         schema = self._schema(missing)
         told = formed(self.instructions(context), self.schema_ and schema)

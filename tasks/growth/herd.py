@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.clients.llm import CONNECTION, NO_ROOM, RATE, REFUSED, SERVER, TIMEOUT
 from tasks.growth.asking import Asker, together
@@ -25,7 +25,7 @@ IN_VAIN = ("cut by length", "broken JSON", "schema violation", "empty answer", R
 COPIED = 0.8
 """Estimated Jaccard similarity at which a whole pair is a near-duplicate of one that is there."""
 
-GENERATION = re.compile(r"/[A-Za-z0-9_-]+#\d")
+GENERATION = re.compile(r"/([A-Za-z0-9_-]+)#\d")
 """What a growing step puts behind the id of a parent."""
 
 
@@ -236,9 +236,13 @@ def _depths(rows: Sequence[Row]) -> dict[str, int]:
     return depths
 
 
-def _generations(name: str) -> int:
-    """Give how many models a row that is not at hand went through, by its id: a candidate that was shown to others and not kept."""
-    return len(GENERATION.findall(name))
+def _generations(name: str, made: Iterable[str]) -> int:
+    """Give how many models a row that is not at hand went through, by its id and the steps in those of rows that models made.
+
+    It is a candidate that was shown to others and not kept, or a human row that was left out later.
+    """
+    steps = {step for each in made for step in GENERATION.findall(each)[-1:]}
+    return sum(step in steps for step in GENERATION.findall(name))
 
 
 def _depth(name: str, parents: Mapping[str, list[str]], made: set[str], depths: dict[str, int]) -> int:
@@ -248,7 +252,7 @@ def _depth(name: str, parents: Mapping[str, list[str]], made: set[str], depths: 
         at = waiting[-1]
         unknown = [parent for parent in parents.get(at, ()) if parent in parents and parent not in depths and parent not in waiting]
         if at in depths or not unknown:
-            known = (depths[parent] if parent in depths else _generations(parent) for parent in parents.get(at, ()))
+            known = (depths[parent] if parent in depths else _generations(parent, made) for parent in parents.get(at, ()))
             depths.setdefault(at, (at in made) + max(known, default=0))
             waiting.pop()
         else:

@@ -158,12 +158,12 @@ def number_of(value: Mapping[str, Any], name: str, low: float, high: float) -> f
     return float(found)
 
 
-def once_more(request: Request, answer: Answer, refused: Refused, context: int | None = None) -> Request | None:
-    """Give the request that asks again for what was refused; None where that would not help, or `context` has no room for a longer one."""
+def once_more(request: Request, answer: Answer, refused: Refused, room: float = math.inf) -> Request | None:
+    """Give the request that asks again for what was refused; None where that would not help, or a longer answer has no `room`."""
     if refused.again == "longer":
         before = int(request.parameters["max_tokens"])
-        room = 2 * before if context is None else min(2 * before, context - answer.input_tokens)
-        return replace(request, parameters={**request.parameters, "max_tokens": room}, again=True) if room > before else None
+        longer = int(min(2 * before, room))
+        return replace(request, parameters={**request.parameters, "max_tokens": longer}, again=True) if longer > before else None
     if refused.again == "told":
         why = f"{refused}:\n{fenced(refused.detail)}\n" if refused.detail else f"{refused}."
         said = (

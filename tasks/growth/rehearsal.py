@@ -1,5 +1,6 @@
 """What a step would ask: its prompts rendered, the ledger's answers counted, the rest estimated. Nothing is sent."""
 
+import asyncio
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -105,7 +106,10 @@ class Rehearsal:
         """What the ledger answered."""
         self.missing: list[tuple[str, Request]] = []
         """What it lacks, once each, with the name of the model; of the calls that follow on one another the first."""
+        self.stops: list[int] = []
+        """For each row that stopped at a call that is missing, how many calls it had made before."""
         self._lacking: set[str] = set()
+        self._made: Counter[object] = Counter()
 
     @property
     def failures(self) -> Counter[str]:
@@ -120,16 +124,19 @@ class Rehearsal:
         """Answer from the ledger as `Asking` does; Unpaid where it has no answer."""
         name = model or self._first
         tried: set[str] = set()
+        row = asyncio.current_task()  # each row is a task of its own
+        self._made[row] += 1
         while True:
             key = request_key(name, self._models[name], request)
             answer = self._ledger.get(key) if self._ledger else None
             if answer is None:
+                self.stops.append(self._made[row] - 1)
                 raise self._lacks(key, name, request)
             self.known.append(Known(name, answer, weight_of(request)))
             try:
                 return read(answer, "told" in tried)
             except Refused as refused:
-                again = None if refused.again in tried else once_more(request, answer, refused, self._models[name].context)
+                again = None if refused.again in tried else once_more(request, answer, refused, self._models[name].room(answer))
                 if again is None:
                     raise
                 tried.add(str(refused.again))
@@ -181,37 +188,31 @@ async def rehearse(step: ModelStep, rows: Sequence[Row], asking: Rehearsal, cont
     """Estimate what a step would ask of these rows, and of so many that are still to come from steps before it."""
     grown = await rehearsed(step, rows, asking, context)
     if isinstance(step, GrowingStep):
-        return _growing(step, rows, grown, asking, context)
+        allowed = room_for(step, rows) + int(step.accept.ratio * coming)
+        return _growing(step, rows, grown, asking, context, allowed)
     assert isinstance(step, CompletingStep)
     expected = step.expects(rows, context)
-    loads = _loads(expected, grown, asking)
-    low = sum(load.calls for load in loads) + coming * len(expected) / SPREAD
-    loads += [Load(call.model, coming, call.weight, call.output) for call in expected]
-    return _estimate(step, asking, Span(low, sum(load.calls for load in loads)), loads, SPREAD)
+    loads = _loads(expected, asking) + [Load(call.model, coming, call.weight, call.output) for call in expected]
+    calls = Span(len(asking.missing) + coming / SPREAD, sum(load.calls for load in loads))
+    return _estimate(step, asking, calls, loads, SPREAD)
 
 
-def _loads(expected: Sequence[Call], grown: Grown, asking: Rehearsal) -> list[Load]:
+def _loads(expected: Sequence[Call], asking: Rehearsal) -> list[Load]:
     """Give the calls that rows still need: those that are missing, and of rows that stopped at one the calls that follow it too."""
-    finished = len(grown.rows) - grown.unanswered.total()
-    stopped = sum(reason == grown.partial for _, reason in grown.dropped) + grown.unanswered[grown.partial]
-    following = stopped * (len(expected) - 1)
-    begun = min(max(len(asking.known) - finished * len(expected), 0), following)
     outputs = {call.model: call.output for call in reversed(expected)}
     loads = [Load(name, count, 0.0, outputs[name]) for name, count in Counter(name for name, _ in asking.missing).items()]
-    return loads + [
-        Load(call.model, (following - begun + place) // (len(expected) - 1), call.weight, call.output)
-        for place, call in enumerate(expected[1:])
-    ]
+    following = [(sum(stop < place for stop in asking.stops), call) for place, call in enumerate(expected)]
+    return loads + [Load(call.model, count, call.weight, call.output) for count, call in following if count]
 
 
-def _growing(step: GrowingStep, rows: Sequence[Row], grown: Grown, asking: Rehearsal, context: Context) -> Estimate:
+def _growing(step: GrowingStep, rows: Sequence[Row], grown: Grown, asking: Rehearsal, context: Context, allowed: int) -> Estimate:
     """Estimate by what the rows cost that are there; without them, by what is usual.
 
     Growing that has ended for another reason than an answer that is missing asks for nothing more.
     """
     accepted = len(grown.rows)
     tells = accepted >= ENOUGH
-    missing = missing_rows(step, rows, grown, asking)
+    missing = max(min(step.rows, allowed) - accepted, 0) if asking.unpaid else 0
     a_row = dict.fromkeys(step.models(), 0.0)
     for name, count in [(held.name, 1 / accepted) for held in asking.known] if tells else _usual(step):
         a_row[name] += count

@@ -152,6 +152,24 @@ def test_a_told_rate_is_kept_without_a_refusal(latency: float) -> None:
     assert 9.9 <= spent <= 11.5
 
 
+def test_a_told_rate_is_passed_by_no_lesson() -> None:
+    rate, now, turns = Rate(60), 0.0, []
+    for _ in range(12):
+        while not isinstance(turn := rate.take(now), Turn):
+            now += turn
+        turns.append(turn)
+    for turn in turns[:11]:
+        rate.answer(turn, now + 3)
+    rate.refuse(turns[11], now + 3, 1.0)
+    assert rate.per_second is not None
+    assert rate.per_second <= 1
+    late = Rate(1)
+    late.take(0.0)
+    second = late.take(1.0)
+    assert isinstance(second, float)
+    assert second <= 60 / 0.9
+
+
 def test_a_limit_of_a_minute_is_used_to_its_end() -> None:
     spent, refused, early = played(Rate(), sliding(60, 60.0), calls=300, at_once=8)
     assert early == 0

@@ -298,7 +298,7 @@ def test_a_better_answer_that_is_the_answer_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["sheet.csv", "sheet.jsonl"])
 def test_quotes_and_numbers_come_back_as_they_were(tmp_path: Path, name: str) -> None:
-    texts = ["'''Paris''' is", "'-x' flag?", "007", "1.50", "=1+1", "2020-01-02", "'=x", "-"]
+    texts = ["'''Paris''' is", "'-x' flag?", "007", "1.50", "=1+1", "2020-01-02", "'=x", "-", "true", "False"]
     (tmp_path / "logs.jsonl").write_text("\n".join(json.dumps({"prompt": text, "completion": text}) for text in texts))
     assert main(["from-logs", "logs.jsonl", "--to", name]) == 0
     if name == "sheet.csv":
@@ -373,6 +373,13 @@ def test_a_dataset_without_a_layout_is_read_as_it_stands(tmp_path: Path) -> None
     marked(tmp_path / "review.csv", [row], n0={"better_answer": "Thus."})
     assert main(["import", "data/faq", "review.csv"]) == 0
     assert {made["output"] for made in build(recipe).train.collect().to_dicts()} == {"Thus."}
+
+
+def test_a_dataset_of_documents_is_said_to_hold_no_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text(prose(1, 8))
+    build("name: faq\nsteps:\n  notes: {use: files, path: notes.txt}\n  dataset: {use: write}\n")
+    assert main(["export", "data/faq"]) == 2
+    assert "holds no pairs" in capsys.readouterr().err
 
 
 def test_two_sheets_of_one_name_are_of_two_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

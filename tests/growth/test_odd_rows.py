@@ -274,10 +274,44 @@ def test_what_was_cut_off_gets_no_more_room_than_the_context_has(tmp_path: Path)
         build(text)
         first, second = (call.body.get("max_tokens") or call.body["max_completion_tokens"] for call in server.calls)
     assert first == 500 < second < 900 - 50
+    with scripted(lambda _: ("length", "{")) as server:
+        text = completed(server.url, "use: judge, max_tokens: 500").replace("{model: m,", "{model: m, context: 1300, thinking: 200,")
+        build(text, out="thinking")
+        first, second = (call.body.get("max_tokens") or call.body["max_completion_tokens"] for call in server.calls)
+    assert first == 700 < second < 1300 - 50
+
+
+def test_a_hidden_value_is_not_shown_by_another_way(tmp_path: Path) -> None:
+    held([{"input": f"q {n}", "output": "a", "system": f"Be {n}."} for n in range(3)], tmp_path)
+    with scripted(lambda _: {"system": "Be good."}) as server:
+        build(completed(server.url, "use: fill, fields: [system], measure: 3"))
+    assert len(server.calls) == 3
+    assert not any("Be " in json.dumps(call.data) for call in server.calls)
+
+
+def test_nobody_waits_for_a_turn_at_an_endpoint_that_is_left_alone() -> None:
+    import asyncio
+
+    from tasks.clients.llm import Endpoint
+    from tasks.clients.model import Model, Request
+    from tasks.clients.rate import Rate
+
+    endpoint = Endpoint("w", Model(model="alone", url="http://127.0.0.1:9", requests_per_minute=0.001), _closed="connection")
+    for _ in range(3):
+        assert asyncio.run(endpoint.ask(Request(({"role": "user", "content": "q"},), {}))).failure == "connection"
+    rate, left = Rate(), iter([False, True])
+    rate.refuse(rate.take(0.0), 1e12, 0.1)  # type: ignore[arg-type]  # the first turn is free
+    assert asyncio.run(rate.turn(0, lambda: next(left))) is None
 
 
 @pytest.mark.parametrize(
-    "url", ["http://me:secret@127.0.0.1:8000/v1", "https://x.example/v1?api_key=secret", "https://x.example/v1#key=secret"]
+    "url",
+    [
+        "http://me:secret@127.0.0.1:8000/v1",
+        "https://x.example/v1?api_key=secret",
+        "https://x.example/v1#secret",
+        "https://u:p/secret@x.example/v1",
+    ],
 )
 def test_an_address_with_a_secret_in_it_is_refused_and_not_repeated(tmp_path: Path, url: str) -> None:
     held([{"input": "q", "output": "a"}], tmp_path)

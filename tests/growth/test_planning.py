@@ -1,5 +1,6 @@
 """What `--plan` says of steps that ask a model, beside what they ask then."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,46 @@ def test_a_plan_of_a_completing_step_holds(folder: Path, capsys: pytest.CaptureF
         assert again["known"] == paid
         assert again["calls"] == {"low": 0, "high": 0}
         assert len(server.calls) == paid
+
+
+def test_a_plan_knows_the_calls_of_rows_that_were_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def severe(asked: Asked) -> Any:
+        return {"reason": "Does it?", "score": 1 if next(judged) else 5} if '"score"' in asked.told else answer(asked)
+
+    judged = itertools.count()
+
+    with scripted(severe) as server:
+        written(folder, server, "curated", STEPS["curated"])
+        build(folder / "r.yaml", out="pilot", limit=6, ledger="kept")
+        paid = len(server.calls)
+        estimate = planned(capsys, "--ledger", "kept")["made"]["estimate"]
+        build(folder / "r.yaml", out="data", ledger="kept")
+    assert paid == estimate["known"] == 12
+    assert estimate["calls"] == {"low": 6, "high": 12}
+    assert len(server.calls) - paid == 12
+
+
+def test_a_plan_says_nothing_of_rows_that_wait_for_their_output(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with scripted(answer) as server:
+        step = "{use: fill, model: w, fields: [output], measure: 0, budget: {tokens: 100000}}"
+        written(folder, server, "fill", f"{step}\n  more: {STEPS['judge']}")
+        text = (folder / "r.yaml").read_text().replace("path: seeds.jsonl", "path: seeds.jsonl, columns: {input: input}")
+        (folder / "seeds.jsonl").write_text("\n".join(json.dumps({"input": f"question {n}"}) for n in range(4)))
+        (folder / "r.yaml").write_text(text)
+        stages = planned(capsys)
+    assert stages["made"]["estimate"]["calls"]["high"] == 4
+    assert stages["more"]["estimate"] is None
+
+
+def test_growing_is_planned_for_the_seeds_that_are_still_to_come(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with scripted(answer) as server:
+        more = "{use: self-instruct, model: w, rows: 500, accept: {ratio: 20}, budget: {tokens: 10000000}}"
+        judge = STEPS["judge"].replace("judge,", "judge, min: 2,")
+        written(folder, server, "judge", judge)
+        build(folder / "r.yaml", out="few", limit=3, ledger="kept")
+        written(folder, server, "judge", f"{judge}\n  more: {more}")
+        stages = planned(capsys, "--ledger", "kept")
+    assert stages["more"]["estimate"]["calls"]["high"] >= 12 * 20, "nine seeds are not judged yet"
 
 
 def test_one_more_row_is_one_more_call(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -238,7 +238,8 @@ def test_a_dataset_without_its_seeds_is_warned_of() -> None:
 
     text = recipe("http://127.0.0.1:9/v1", GROWN)
     assert not warnings(read_recipe(text))
-    (warned,) = warnings(read_recipe(text.replace("from: [split, grown]", "from: grown")))
+    everywhere = recipe("http://127.0.0.1:9/v1", f"{GROWN}, grow: [train, validation, test]")
+    (warned,) = warnings(read_recipe(everywhere.replace("from: [split, grown]", "from: grown")))
     assert "only what `grown` grows is written" in warned
     assert "`from: [split, grown]`" in warned
 

@@ -265,7 +265,7 @@ MUTANTS = (
         "tests/growth/test_strategies.py::test_attributes_are_spread_evenly_and_what_is_refused_is_made_up_for",
     ),
     Mutant(
-        "what was cut off gets no more room", "tasks/growth/reading.py", "room = 2 * before if", "room = before + 1 if",
+        "what was cut off gets no more room", "tasks/growth/reading.py", "int(min(2 * before, room))", "before + 1",
         "tests/growth/test_growing.py::test_what_was_cut_off_gets_more_room_and_what_was_broken_is_told_once",
     ),
     Mutant(

@@ -205,7 +205,7 @@ MUTANTS = (
         "tests/growth/test_planning.py::test_a_plan_of_a_growing_step_holds_after_a_pilot",
     ),
     Mutant(
-        "a plan forgets the calls that follow", "tasks/growth/rehearsal.py", "(following - begun + place) // (len(expected) - 1)", "0",
+        "a plan forgets the calls that follow", "tasks/growth/rehearsal.py", "sum(stop < place for stop in asking.stops)", "0",
         "tests/growth/test_planning.py::test_a_plan_of_a_completing_step_holds",
     ),
     Mutant(

@@ -4,10 +4,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
+AT_ONCE = 2
+"""Mutants that are tried beside one another, each in a copy of the project."""
 
 
 class Mutant(NamedTuple):
@@ -607,15 +610,19 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
 
 
+def _tried(mutant: Mutant) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        return killed(mutant, Path(folder))
+
+
 def main() -> int:
     """Try every mutant, or those whose name holds an argument; give 1 where one lives."""
     chosen = [mutant for mutant in MUTANTS if not sys.argv[1:] or any(word in mutant.name for word in sys.argv[1:])]
     alive = 0
-    for mutant in chosen:
-        with tempfile.TemporaryDirectory() as folder:
-            dead = killed(mutant, Path(folder))
-        alive += not dead
-        print(f"{'killed' if dead else 'ALIVE '} {mutant.name} ({mutant.test.rpartition('::')[2]})", flush=True)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for mutant, dead in zip(chosen, pool.map(_tried, chosen), strict=True):
+            alive += not dead
+            print(f"{'killed' if dead else 'ALIVE '} {mutant.name} ({mutant.test.rpartition('::')[2]})", flush=True)
     print(f"{len(chosen) - alive} of {len(chosen)} mutants killed")
     return 1 if alive else 0
 

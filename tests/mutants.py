@@ -524,7 +524,7 @@ MUTANTS = (
         "tests/growth/test_accounts.py::test_the_worst_is_the_worst_whatever_was_seen_before",
     ),
     Mutant(
-        "digits cost what words cost", "tasks/clients/llm.py", "max(share * held.weight, float(held.hard + held.other))", "share * held.weight",
+        "digits cost what words cost", "tasks/clients/model.py", "self.soft / 2 + self.hard + self.other", "(self.soft + self.hard) / 2 + self.other",
         "tests/growth/test_accounts.py::test_the_worst_is_the_worst_whatever_was_seen_before",
     ),
     Mutant(

@@ -124,7 +124,7 @@ class Endpoint:
         form = ({"content": orjson.dumps(request.schema).decode()},) if request.schema else ()
         held = bulk((*request.messages, *form))
         share = min(max(DEARER * self.dearest, 1.0), 2.0)
-        asked = max(share * held.weight, float(held.hard + held.other)) if self.dearest else held.most
+        asked = share * held.weight if self.dearest else held.most
         return int(asked) + 1, int(request.parameters.get("max_tokens", 0)) + self.model.thinking
 
     def typical(self, request: Request) -> int:

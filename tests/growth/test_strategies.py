@@ -239,7 +239,7 @@ def test_another_threshold_in_growing_pays_nothing_again(seeds: list[dict[str, s
     def said(asked: Asked) -> Any:
         draw = random.Random(json.dumps(asked.body, sort_keys=True))
         source, output = (" ".join(draw.choice(WORDS) for _ in range(12)) for _ in range(2))
-        one = {"input": seeds[0]["input"] if draw.random() < 0.3 else source, "output": output}
+        one = {"input": seeds[0]["input"] if draw.random() < 0.5 else source, "output": output}
         return (
             {"examples": [{**one, "probability": 0.05}]}
             if "probabilit" in asked.told

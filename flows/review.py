@@ -49,12 +49,11 @@ def _rows(place: Place, version: str, name: str) -> Iterator[Row]:
         frame = pl.read_parquet(path) if name.endswith(".parquet") else pl.read_ndjson(path, infer_schema_length=None)
     base = name.rpartition("/data/")[2].rpartition(".")[0]
     split = base.rpartition("/")[2].partition("-")[0]
-    origins = frame
-    if "id" not in frame.columns:
+    origins, laid_out = frame, "id" not in frame.columns
+    if laid_out:
         with place.local_copy(f"{version}/provenance/{base}.parquet") as path:
             origins = pl.read_parquet(path)
-    laid_out = "id" not in frame.columns
-    if not laid_out and "output" not in frame.columns:
+    elif "output" not in frame.columns:
         raise usage("holds no pairs", "Review datasets of pairs.", value=name)
     for record, origin in zip(frame.iter_rows(named=True), origins.iter_rows(named=True), strict=True):
         try:

@@ -10,12 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
-
 from tasks.clients.complaints import Complaint
 from tasks.clients.completions import Stopped, Unfinished, Worst, answer_of, pieces_of, streamed, vectors_of
 from tasks.clients.dialect import Dialect, Reworded
-from tasks.clients.model import SHARE, Answer, Model, Prices, Request, bulk, estimate
+from tasks.clients.model import SHARE, Answer, Model, Prices, Request, bulk, bulk_of, estimate
 from tasks.clients.rate import Turn
 from tasks.errors import ModelError, usage
 
@@ -75,11 +73,11 @@ class Attempts:
 class Usual(NamedTuple):
     """Sums over the answers that told their tokens."""
 
-    answers: float
-    weight: float
+    answers: float = 0
+    weight: float = 0
     """Of their questions."""
-    input: float
-    output: float
+    input: float = 0
+    output: float = 0
 
     def with_one(self, weight: float, answer: Answer) -> "Usual":
         """Add an answer, and the weight of its question."""
@@ -103,7 +101,8 @@ class Endpoint:
     dialect: Dialect = field(default_factory=Dialect)
     dearest: float = 0.0
     """The highest tokens of a question that was answered, as a share of its weight."""
-    usual: "Usual" = field(default_factory=lambda: Usual(0, 0, 0, 0))
+    usual: Usual = field(default_factory=Usual)
+    """What the calls took that were answered."""
     _client: "openai.AsyncOpenAI | None" = None
     _vendor: "Vendor | None" = None
 
@@ -121,20 +120,17 @@ class Endpoint:
         which one text may have more of than another, still count in full, and one token has two letters of ASCII at most:
         what comes next may be dearer than all that came before.
         """
-        form = ({"content": orjson.dumps(request.schema).decode()},) if request.schema else ()
-        held = bulk((*request.messages, *form))
+        held = bulk_of(request)
         share = min(max(DEARER * self.dearest, 1.0), 2.0)
         asked = share * held.weight if self.dearest else held.most
         return int(asked) + 1, int(request.parameters.get("max_tokens", 0)) + self.model.thinking
 
     def typical(self, request: Request) -> int:
         """Give the tokens that a question and its answer will about have, for the pace."""
-        seen = self.usual
+        seen, weight = self.usual, bulk(request.messages).weight
         if seen.answers < TELLING:
-            return (
-                math.ceil(SHARE * bulk(request.messages).weight) + int(request.parameters.get("max_tokens", 0)) // 4 + self.model.thinking
-            )
-        return math.ceil(seen.input * bulk(request.messages).weight / seen.weight + seen.output / seen.answers)
+            return math.ceil(SHARE * weight) + int(request.parameters.get("max_tokens", 0)) // 4 + self.model.thinking
+        return math.ceil(seen.input * weight / seen.weight + seen.output / seen.answers)
 
     async def ask(self, request: Request, attempts: Attempts | None = None) -> Answer:
         """Send one request; waiting at the gate uses up no attempt."""

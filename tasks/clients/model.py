@@ -179,10 +179,15 @@ def bulk(messages: Sequence[Mapping[str, str]]) -> Bulk:
     return Bulk(soft, len(ascii_only) - soft, len(text.encode()) - len(ascii_only), len(messages))
 
 
-def weight_of(request: Request) -> float:
+def bulk_of(request: Request) -> Bulk:
     """Measure a question, the form of its answer included."""
     form = ({"content": orjson.dumps(request.schema).decode()},) if request.schema else ()
-    return bulk((*request.messages, *form)).weight
+    return bulk((*request.messages, *form))
+
+
+def weight_of(request: Request) -> float:
+    """Give the weight of a question, the form of its answer included."""
+    return bulk_of(request).weight
 
 
 def likely(text: str) -> float:

@@ -74,10 +74,6 @@ class Lot:
         ranked = sorted(rows, key=lambda row: draw(context.seed, context.step, about, dict(self.cell), self.number, row["id"]))
         return ranked[:count]
 
-    def choice(self, among: Sequence[Any], about: str, context: Context) -> Any:
-        """Choose one of some values by hash."""
-        return among[draw(context.seed, context.step, about, dict(self.cell), self.number) % len(among)]
-
 
 class GrowingStep(ModelStep):
     """A step that makes new rows of seeds; only the children come out."""
